@@ -1,0 +1,34 @@
+/**
+ * Format and lint in one: the standard style, plus the one rule that keeps the house in order,
+ * imports that point one way (docs/architecture.md, "Which way imports point").
+ */
+import neostandard from 'neostandard'
+
+const shelves = {
+  'src/core/**': ['#standards/*', '#box/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/standards/**': ['#box/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/box/**': ['#sim/*', '#cli/*', '#test/*'],
+  'src/sim/**': ['#box/*', '#cli/*', '#test/*'],
+  'src/cli/**': ['#sim/*', '#test/*']
+}
+
+export default [
+  ...neostandard({ ts: true, ignores: ['var/**'] }),
+  ...Object.entries(shelves).map(([files, wrongWays]) => ({
+    files: [files],
+    rules: {
+      'no-restricted-imports': ['error', {
+        patterns: [
+          { group: wrongWays, message: 'imports point core <- standards <- box | sim <- cli' },
+          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|sim|cli)/', message: 'name another shelf by its #word' }
+        ]
+      }]
+    }
+  })),
+  {
+    rules: {
+      // A standard's line of hexadecimal or a table reads best on one line.
+      '@stylistic/max-len': 'off'
+    }
+  }
+]
