@@ -1,0 +1,140 @@
+/**
+ * What goes wrong, as HTTP tells it: one table from code to status, one body for people and scripts.
+ *
+ * Source: RFC 9457 (problem details), RFC 9110 §10.2.3 (Retry-After) and §11.6.1 (WWW-Authenticate),
+ * DICOM PS3.18 §8.5 (status codes).
+ * Owns statuses and titles. Leaves codes and messages to core/errors, sending to box/http.
+ */
+
+import { DrimboxError, type Code, type Facts } from '#core/errors.ts'
+
+/** Stops compiling when a code has no status. */
+export const STATUS = {
+  UID_INVALID: 400,
+  QUERY_INVALID: 400,
+  ACCEPT_INVALID: 400,
+  ACCEPT_UNSUPPORTED: 406,
+  HEADER_MISSING: 400,
+  TOKEN_REFUSED: 401,
+  MANIFEST_UNKNOWN: 404,
+  STUDY_UNKNOWN: 404,
+  SERIES_UNKNOWN: 404,
+  INSTANCE_UNKNOWN: 404,
+  FRAME_UNKNOWN: 404,
+  ROUTE_UNKNOWN: 404,
+  NOT_OFFERED: 501,
+  DATA_MALFORMED: 400,
+  PACS_UNREACHABLE: 503,
+  PACS_REJECTED: 502,
+  PACS_ABORTED: 502,
+  PACS_TIMEOUT: 504,
+  PACS_STATUS: 502,
+  PACS_CONTEXT: 502,
+  PACS_INCOMPLETE: 502,
+  PACS_RESTING: 503,
+  PROTOCOL_VIOLATION: 502,
+  CANCELLED: 499, // in no registry; what front proxies write when the caller left first
+  STORE_FULL: 507,
+  STORE_FAILED: 500,
+  BUSY: 503,
+  SETTING_INVALID: 500
+} as const satisfies Record<Code, number>
+
+/** French first, English second, as everywhere that a person reads. */
+const TITLES = {
+  UID_INVALID: ['Identifiant DICOM invalide', 'Not a DICOM UID'],
+  QUERY_INVALID: ['Critère de recherche invalide', 'Invalid query key or value'],
+  ACCEPT_INVALID: ['En-tête Accept illisible', 'Unreadable Accept header'],
+  ACCEPT_UNSUPPORTED: ['Aucun format accepté ne peut être fourni', 'No acceptable format can be given'],
+  HEADER_MISSING: ['En-tête obligatoire absent', 'Required header missing'],
+  TOKEN_REFUSED: ['Jeton absent ou refusé', 'Token missing or refused'],
+  MANIFEST_UNKNOWN: ['Manifeste inconnu', 'Unknown manifest'],
+  STUDY_UNKNOWN: ['Examen inconnu', 'Unknown study'],
+  SERIES_UNKNOWN: ['Série inconnue', 'Unknown series'],
+  INSTANCE_UNKNOWN: ['Image inconnue', 'Unknown instance'],
+  FRAME_UNKNOWN: ['Vue inconnue', 'Unknown frame'],
+  ROUTE_UNKNOWN: ['Ressource inconnue', 'Unknown resource'],
+  NOT_OFFERED: ['Service non proposé par cette version', 'Not offered by this release'],
+  DATA_MALFORMED: ['Données mal formées', 'Malformed data'],
+  PACS_UNREACHABLE: ['PACS injoignable', 'PACS unreachable'],
+  PACS_REJECTED: ['Association refusée par le PACS', 'Association rejected by the PACS'],
+  PACS_ABORTED: ['Association interrompue par le PACS', 'Association aborted by the PACS'],
+  PACS_TIMEOUT: ['Le PACS ne répond pas', 'The PACS does not answer'],
+  PACS_STATUS: ['Le PACS signale un échec', 'The PACS reports a failure'],
+  PACS_CONTEXT: ['Le PACS ne propose pas ce service', 'The PACS does not accept this service'],
+  PACS_INCOMPLETE: ['Le PACS a transmis un lot incomplet', 'The PACS sent less than it has'],
+  PACS_RESTING: ['PACS momentanément au repos', 'The PACS is being left in peace'],
+  PROTOCOL_VIOLATION: ['Le PACS enfreint le protocole', 'The PACS broke the protocol'],
+  CANCELLED: ['Demande abandonnée', 'Request given up'],
+  STORE_FULL: ['Espace de stockage saturé', 'Storage full'],
+  STORE_FAILED: ['Erreur du stockage local', 'Local storage failed'],
+  BUSY: ['Trop de demandes simultanées', 'Too many requests at once'],
+  SETTING_INVALID: ['Paramétrage invalide', 'Invalid setting'],
+  INTERNAL: ['Erreur interne', 'Internal error']
+} as const satisfies Record<Code | 'INTERNAL', readonly [fr: string, en: string]>
+
+/** RFC 9457 §3, with `code` and `facts` as extension members. */
+export interface ProblemBody {
+  /** Stable and resolvable by nobody on purpose: a name, `urn:drimbox:problem:PACS_TIMEOUT`. */
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: Code | 'INTERNAL'
+  readonly detail?: string
+  readonly facts?: Facts
+}
+
+export interface Problem {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: ProblemBody
+}
+
+/**
+ * @param acceptLanguage the caller's Accept-Language: the title is in English for whoever prefers
+ *   it to French, in French for everyone else
+ */
+export function problem (error: unknown, acceptLanguage?: string): Problem {
+  // Whatever isn't ours may carry paths, SQL or a patient's name in its message: none of it leaves.
+  const known = error instanceof DrimboxError ? error : undefined
+  const code = known?.code ?? 'INTERNAL'
+  const status = known === undefined ? 500 : STATUS[known.code]
+  const english = prefersEnglish(acceptLanguage)
+  const headers: Record<string, string> = {
+    'content-type': 'application/problem+json',
+    'content-language': english ? 'en' : 'fr',
+    // An exam that is unknown now may be published in a minute.
+    'cache-control': 'no-store'
+  }
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
+  const seconds = known?.facts.retryAfterSeconds
+  if (status === 503 && typeof seconds === 'number' && seconds >= 0) headers['retry-after'] = String(Math.ceil(seconds))
+  return {
+    status,
+    headers,
+    body: {
+      type: `urn:drimbox:problem:${code}`,
+      title: TITLES[code][english ? 1 : 0],
+      status,
+      code,
+      ...known && { detail: known.message },
+      ...known && Object.keys(known.facts).length > 0 && { facts: known.facts }
+    }
+  }
+}
+
+/** RFC 9110 §12.5.4, as far as a choice between two languages needs it. */
+function prefersEnglish (acceptLanguage: string = ''): boolean {
+  const weights = { fr: 0, en: 0 }
+  for (const range of acceptLanguage.slice(0, LANGUAGE_CHARS_MAX).toLowerCase().split(',')) {
+    const [tag = '', ...parameters] = range.split(';').map(part => part.trim())
+    const language = tag.slice(0, 2)
+    if ((language !== 'fr' && language !== 'en') || !/^..(-|$)/.test(tag)) continue
+    const q = parameters.find(parameter => parameter.startsWith('q='))
+    weights[language] = Math.max(weights[language], q === undefined ? 1 : Number(q.slice(2)) || 0)
+  }
+  return weights.en > weights.fr
+}
+
+/** Characters of Accept-Language that are read: browsers send some dozens. */
+const LANGUAGE_CHARS_MAX = 256
