@@ -1,0 +1,45 @@
+/**
+ * What the command line asks a running box, over a UNIX socket that only the machine's own people open.
+ */
+
+import type { FastifyInstance } from 'fastify'
+import { parseUid } from '#core/uid.ts'
+import type { Cache } from '../cache/cache.ts'
+import type { Pacs } from '../pacs/pacs.ts'
+
+export interface AdminParts {
+  readonly cache: Cache
+  readonly pacs: Pacs
+}
+
+/** What `GET /status` answers. */
+export interface Status {
+  readonly upSeconds: number
+  readonly residentBytes: number
+  readonly pacs: Pacs['slots']['state']
+  readonly retrieves: Pacs['supply']['active']
+  readonly cache: { readonly series: number, readonly bytes: number }
+  readonly reads: Pacs['supply']['reads']
+}
+
+/** What `GET /cache` answers: series, the last used first. */
+export type CacheList = ReturnType<Cache['list']>
+
+export function adminRoutes (app: FastifyInstance, { cache, pacs }: AdminParts): void {
+  app.get('/status', async (): Promise<Status> => {
+    const series = cache.list()
+    return {
+      upSeconds: Math.round(process.uptime()),
+      residentBytes: process.memoryUsage.rss(),
+      pacs: pacs.slots.state,
+      retrieves: pacs.supply.active,
+      cache: { series: series.length, bytes: series.reduce((sum, one) => sum + one.bytes, 0) },
+      reads: pacs.supply.reads
+    }
+  })
+  app.get('/cache', async (): Promise<CacheList> => cache.list().sort((a, b) => b.usedAt - a.usedAt))
+  app.delete('/cache/:study', async request => {
+    await cache.purge(parseUid((request.params as { study: string }).study))
+    return {}
+  })
+}

@@ -1,0 +1,74 @@
+/**
+ * The wiring of one box: the one file that knows every room, and the first to read.
+ *
+ * Rooms open in order of need and close in the reverse order; nothing is served by half a box.
+ */
+
+import { pino, type Logger } from 'pino'
+import { adminRoutes } from './admin/routes.ts'
+import { Cache } from './cache/cache.ts'
+import type { Config } from './config.ts'
+import { httpServer } from './http/server.ts'
+import { listenOn } from './http/listen.ts'
+import { openPacs } from './pacs/pacs.ts'
+import { openGate } from './wado/gate.ts'
+import { SeriesMetadata } from './wado/metadata.ts'
+import { wadoRoutes } from './wado/routes.ts'
+
+export interface Box {
+  /** URL of the DICOMweb root; a path when it listens on a socket. */
+  readonly dicomweb: string
+  readonly dimsePort: number
+  close (): Promise<void>
+}
+
+export async function openBox (config: Config, log: Logger = pino({ level: config.logLevel })): Promise<Box> {
+  const open: { close (): Promise<void> }[] = []
+  const close = async (): Promise<void> => {
+    for (const room of open.splice(0).toReversed()) await room.close()
+  }
+  try {
+    const bulkDataUri = bulkDataPath(config.http.prefix)
+    const metadata = new SeriesMetadata(bulkDataUri)
+    const cache = await Cache.open(config.cache, {
+      onEvicted: facts => { log.info(facts, 'series evicted') },
+      onRecovered: facts => { log.warn(facts, 'series recovered from its pack') },
+      // Made while nobody waits for it.
+      onSettled: pack => { metadata.of(pack).catch(error => { log.warn({ err: error }, 'metadata could not be made') }) }
+    })
+    open.push(cache)
+    const pacs = await openPacs(config, cache, log)
+    open.push(pacs)
+    if (config.adminSocket !== undefined) {
+      const admin = httpServer({ connectionsMax: 16 }, log)
+      adminRoutes(admin, { cache, pacs })
+      open.push(admin)
+      await listenOn(admin, { socket: config.adminSocket })
+    }
+    const http = httpServer(config.http, log)
+    open.push(http)
+    const { prefix } = config.http
+    await http.register(async app => {
+      wadoRoutes(app, {
+        cache,
+        metadata,
+        bulkDataUri,
+        supply: pacs.supply,
+        query: pacs.query,
+        gate: openGate,
+        base: request => `${request.protocol}://${request.host}${prefix}`
+      })
+    }, { prefix })
+    const address = await listenOn(http, config.http)
+    return { dicomweb: `${address}${prefix}`, dimsePort: pacs.port, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Told as a path, not as a URL: metadata is made once, for callers who know this box by different names. */
+function bulkDataPath (prefix: string): (stored: { studyUid: string, seriesUid: string, sopInstanceUid: string }, path: string) => string {
+  return ({ studyUid, seriesUid, sopInstanceUid }, path) =>
+    `${prefix}/studies/${studyUid}/series/${seriesUid}/instances/${sopInstanceUid}/bulkdata/${path}`
+}

@@ -1,0 +1,271 @@
+/**
+ * The cache: every pack on this box, its index, and what must go when room is short.
+ *
+ * Losing all of it loses nothing, since the PACS has the images; serving something else than what
+ * was received would. So the packs are the truth, the index a convenience, and after a power cut a
+ * pack that hadn't settled is read again from its first byte.
+ */
+
+import { mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
+import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
+import { Pack } from './pack.ts'
+import { scanPack } from './scan.ts'
+import { RecentBytes } from './stored.ts'
+import type { Completeness } from './completeness.ts'
+
+/** What the newest instances may take in memory, so that readers who keep up never wait for the disk. */
+const RECENT_BYTES_MAX = 8 << 20
+/** Times of use are written this often, in milliseconds: they only order the eviction. */
+const TOUCH_EVERY_MS = 60_000
+/** Room is looked at after this many bytes have arrived, as well as every minute. */
+const LOOK_EVERY_BYTES = 256 << 20
+
+export interface CacheSettings extends EvictLimits {
+  readonly folder: string
+}
+
+export interface CacheEvents {
+  /** A series has settled, whole. */
+  readonly onSettled?: (pack: Pack) => void
+  readonly onEvicted?: (series: { studyUid: string, seriesUid: string, bytes: number }) => void
+  readonly onRecovered?: (series: { studyUid: string, seriesUid: string, instances: number, bytesCut: number }) => void
+}
+
+interface Shelf {
+  row: SeriesRow
+  pack: Pack | undefined
+  filling: boolean
+}
+
+export class Cache {
+  readonly recent = new RecentBytes(RECENT_BYTES_MAX)
+  readonly #settings: CacheSettings
+  readonly #events: CacheEvents
+  readonly #index: IndexStore
+  /** By study, then series. */
+  readonly #shelves = new Map<string, Map<string, Shelf>>()
+  readonly #touched = new Set<Shelf>()
+  readonly #forecast = new Forecast()
+  readonly #timer: NodeJS.Timeout
+  #sinceLook = 0
+  #looking: Promise<void> | undefined
+
+  private constructor (settings: CacheSettings, events: CacheEvents, index: IndexStore) {
+    this.#settings = settings
+    this.#events = events
+    this.#index = index
+    this.#timer = setInterval(() => { void this.makeRoom() }, TOUCH_EVERY_MS).unref()
+  }
+
+  /** Opens the cache, making good what a power cut or a lost index left behind. */
+  static async open (settings: CacheSettings, events: CacheEvents = {}): Promise<Cache> {
+    await mkdir(settings.folder, { recursive: true, mode: 0o700 })
+    const cache = new Cache(settings, events, new IndexStore(join(settings.folder, 'index.sqlite')))
+    await cache.#recover()
+    await cache.makeRoom()
+    return cache
+  }
+
+  /** The pack of a series, whether or not there is anything in it yet. */
+  pack (studyUid: string, seriesUid: string): Pack {
+    const shelf = this.#shelf(studyUid, seriesUid)
+    shelf.pack ??= new Pack(studyUid, seriesUid, join(this.#settings.folder, studyUid, seriesUid),
+      this.#index.instances(studyUid, seriesUid), shelf.row.segments)
+    this.#use(shelf)
+    return shelf.pack
+  }
+
+  /** Series of this study of which something is here. */
+  seriesOf (studyUid: string): string[] {
+    return [...this.#shelves.get(studyUid)?.entries() ?? []].filter(([, shelf]) => shelf.filling || shelf.row.bytes > 0).map(([uid]) => uid)
+  }
+
+  study (studyUid: string): StudyRow | undefined {
+    return this.#index.study(studyUid)
+  }
+
+  completeness (studyUid: string, seriesUid: string): Completeness | undefined {
+    const shelf = this.#shelves.get(studyUid)?.get(seriesUid)
+    if (shelf === undefined) return undefined
+    const { complete, expected, reason } = shelf.row
+    const held = shelf.pack?.instances.size ?? shelf.row.instances
+    return { state: shelf.filling ? 'filling' : complete ? 'complete' : 'partial', held, expected, reason }
+  }
+
+  /** Says that a retrieve has begun to fill this series. Until it settles, the packs are the only truth. */
+  fill (studyUid: string, seriesUid: string): Pack {
+    const pack = this.pack(studyUid, seriesUid)
+    const shelf = this.#shelf(studyUid, seriesUid)
+    if (!shelf.filling && shelf.row.bytes > 0) this.#index.removeSeries(studyUid, seriesUid)
+    shelf.filling = true
+    return pack
+  }
+
+  /** Counts what has arrived, so that room is made before it is needed. */
+  arrived (bytes: number): void {
+    this.#forecast.add(bytes, Date.now())
+    this.#sinceLook += bytes
+    if (this.#sinceLook > LOOK_EVERY_BYTES) void this.makeRoom()
+  }
+
+  /** A retrieve is done with this series: from here on the index may be believed. */
+  async settle (pack: Pack, { expected, reason, state }: Completeness): Promise<void> {
+    const shelf = this.#shelf(pack.studyUid, pack.seriesUid)
+    if (pack.instances.size === 0) {
+      await this.#remove(shelf)
+      return
+    }
+    await pack.sync()
+    shelf.filling = false
+    shelf.row = { ...shelf.row, instances: pack.instances.size, segments: pack.segments, bytes: pack.bytes, complete: state === 'complete', expected, reason, checkedAt: Date.now(), usedAt: Date.now() }
+    this.#index.putSeries(shelf.row, pack.instances.values())
+    if (state === 'complete') this.#events.onSettled?.(pack)
+  }
+
+  /** The PACS has been asked again, and has no more of this series than we hold. */
+  confirm (studyUid: string, seriesUid: string): void {
+    const shelf = this.#shelves.get(studyUid)?.get(seriesUid)
+    if (shelf === undefined) return
+    shelf.row = { ...shelf.row, checkedAt: Date.now() }
+    this.#touched.add(shelf)
+  }
+
+  /** When the PACS last said how many instances this series has, in milliseconds since 1970; 0 for never. */
+  checkedAt (studyUid: string, seriesUid: string): number {
+    return this.#shelves.get(studyUid)?.get(seriesUid)?.row.checkedAt ?? 0
+  }
+
+  settleStudy (study: StudyRow): void {
+    this.#index.putStudy(study)
+  }
+
+  /** Forgets a series, for instance since its report was withdrawn. */
+  async purge (studyUid: string, seriesUid?: string): Promise<void> {
+    for (const uid of seriesUid === undefined ? [...this.#shelves.get(studyUid)?.keys() ?? []] : [seriesUid]) {
+      const shelf = this.#shelves.get(studyUid)?.get(uid)
+      if (shelf !== undefined) await this.#remove(shelf)
+    }
+  }
+
+  /** All that is held, for a person or a metric. */
+  list (): (SeriesRow & { readonly filling: boolean })[] {
+    return [...this.#all()].map(({ row, pack, filling }) => ({ ...row, bytes: pack?.bytes ?? row.bytes, instances: pack?.instances.size ?? row.instances, filling }))
+  }
+
+  /** Evicts until the limits hold. @returns whether anything could be freed */
+  async makeRoom (): Promise<void> {
+    this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
+    await this.#looking
+  }
+
+  async close (): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+    this.recent.clear()
+    this.#writeTouched()
+    this.#index.close()
+  }
+
+  async #look (): Promise<void> {
+    this.#sinceLook = 0
+    this.#writeTouched()
+    const { bavail, bsize } = await statfs(this.#settings.folder)
+    const now = Date.now()
+    const disk = { freeBytes: bavail * bsize, forecastBytes: this.#forecast.bytes(now) }
+    const held = [...this.#all()].map(shelf => ({
+      shelf,
+      bytes: shelf.pack?.bytes ?? shelf.row.bytes,
+      createdAt: shelf.row.createdAt,
+      usedAt: shelf.row.usedAt,
+      inUse: shelf.filling || shelf.pack?.inUse === true
+    }))
+    for (const { shelf, bytes } of chooseEvicted(held, this.#settings, disk, now)) {
+      await this.#remove(shelf)
+      this.#events.onEvicted?.({ studyUid: shelf.row.studyUid, seriesUid: shelf.row.seriesUid, bytes })
+    }
+    this.#unload()
+  }
+
+  /** Lets go of the instance lists of packs that nobody has open: the index has them. */
+  #unload (): void {
+    for (const shelf of this.#all()) {
+      if (shelf.pack?.inUse === false && !shelf.filling && shelf.row.bytes > 0) shelf.pack = undefined
+    }
+  }
+
+  async #remove (shelf: Shelf): Promise<void> {
+    const { studyUid, seriesUid } = shelf.row
+    const folder = join(this.#settings.folder, studyUid, seriesUid)
+    // The index first: a file without a row is found by the scan, a row without a file is a lie.
+    this.#index.removeSeries(studyUid, seriesUid)
+    this.#touched.delete(shelf)
+    const series = this.#shelves.get(studyUid)
+    series?.delete(seriesUid)
+    if (series?.size === 0) this.#shelves.delete(studyUid)
+    await (shelf.pack?.remove() ?? rm(folder, { recursive: true, force: true }))
+    // Fails, rightly, while another series of the study is there.
+    if (series?.size === 0) await rmdir(join(this.#settings.folder, studyUid)).catch(() => {})
+  }
+
+  #shelf (studyUid: string, seriesUid: string): Shelf {
+    let series = this.#shelves.get(studyUid)
+    if (series === undefined) this.#shelves.set(studyUid, series = new Map())
+    let shelf = series.get(seriesUid)
+    if (shelf === undefined) {
+      const now = Date.now()
+      const row = { studyUid, seriesUid, instances: 0, segments: 0, bytes: 0, complete: false, expected: undefined, reason: undefined, createdAt: now, checkedAt: 0, usedAt: now }
+      series.set(seriesUid, shelf = { row, pack: undefined, filling: false })
+    }
+    return shelf
+  }
+
+  #use (shelf: Shelf): void {
+    shelf.row = { ...shelf.row, usedAt: Date.now() }
+    this.#touched.add(shelf)
+  }
+
+  #writeTouched (): void {
+    this.#index.putTimes([...this.#touched].map(({ row }) => row))
+    this.#touched.clear()
+  }
+
+  * #all (): Generator<Shelf> {
+    for (const series of this.#shelves.values()) yield * series.values()
+  }
+
+  /** Compares the index with the folders: rows without a pack go, packs without a row are scanned. */
+  async #recover (): Promise<void> {
+    const { folder } = this.#settings
+    const rows = new Map(this.#index.series().map(row => [`${row.studyUid}/${row.seriesUid}`, row]))
+    for (const studyUid of (await readdir(folder)).filter(isStoredUid)) {
+      for (const seriesUid of (await readdir(join(folder, studyUid))).filter(isStoredUid)) {
+        const row = rows.get(`${studyUid}/${seriesUid}`)
+        rows.delete(`${studyUid}/${seriesUid}`)
+        if (row === undefined) await this.#rescan(studyUid, seriesUid)
+        else this.#shelf(studyUid, seriesUid).row = row
+      }
+    }
+    for (const { studyUid, seriesUid } of rows.values()) this.#index.removeSeries(studyUid, seriesUid)
+  }
+
+  async #rescan (studyUid: string, seriesUid: string): Promise<void> {
+    const folder = join(this.#settings.folder, studyUid, seriesUid)
+    const { instances, segments, bytesCut } = await scanPack(folder, studyUid, seriesUid)
+    this.#events.onRecovered?.({ studyUid, seriesUid, instances: instances.length, bytesCut })
+    if (instances.length === 0) {
+      await rm(folder, { recursive: true, force: true })
+      return
+    }
+    const shelf = this.#shelf(studyUid, seriesUid)
+    const bytes = new Pack(studyUid, seriesUid, folder, instances).bytes
+    shelf.row = { ...shelf.row, instances: instances.length, segments, bytes, complete: false, reason: 'RECOVERED' }
+    this.#index.putSeries(shelf.row, instances)
+  }
+}
+
+/** Folders are named for the UIDs that they hold; anything else in there isn't ours. */
+function isStoredUid (name: string): boolean {
+  return /^\d+(\.\d+)*$/.test(name)
+}

@@ -1,0 +1,298 @@
+/**
+ * The pack of one series: what a retrieve brought, byte for byte, appended to files.
+ *
+ * Instances of ordinary size go one after the other into one file, since creating a file for each
+ * costs more than the DICOM itself. One larger than {@link SPILL_BYTES} gets a file of its own, which
+ * grows while it arrives, so that memory never follows the size of an object.
+ *
+ * Owns the files of one folder. Knows nothing of the PACS, nor of who reads.
+ */
+
+import { close, fdatasync, open, read, write, writev } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+import { CapacityError } from '#core/errors.ts'
+import { encodeRecordHead, RECORD_HEAD_BYTES } from './record.ts'
+import type { Stored } from './stored.ts'
+
+/** Above this an object gets its own file: eight associations that each hold one stay below 32 MB. */
+export const SPILL_BYTES = 4 << 20
+
+const openFile = promisify(open)
+const closeFile = promisify(close)
+const readFile = promisify(read)
+const writeFile = promisify(write)
+const syncFile = promisify(fdatasync)
+
+/** A segment is made by the first append, never by a read; it is read through the same descriptor. */
+const CREATE = 'w+'
+
+export interface PackedObject {
+  readonly sopInstanceUid: string
+  readonly sopClassUid: string
+  readonly transferSyntaxUid: string
+  /** Bytes before the data set: preamble and file meta information. */
+  readonly datasetOffset: number
+  /** From the start of the Part 10 file; 0 when there is none. */
+  readonly pixelOffset: number
+}
+
+/** Name of a segment's file, from its number. */
+export function segmentName (segment: number): string {
+  return `${String(segment).padStart(6, '0')}.pack`
+}
+
+/** Number of a segment, from its file's name; undefined for any other file. */
+export function segmentNumber (name: string): number | undefined {
+  const match = /^(\d{6})\.pack$/.exec(name)
+  return match === null ? undefined : Number(match[1])
+}
+
+export class Pack {
+  readonly studyUid: string
+  readonly seriesUid: string
+  readonly folder: string
+  /** By SOP Instance UID, in the order in which they came. */
+  readonly instances = new Map<string, Stored>()
+  /** SOP Instance UIDs on their way in: the same object may come twice at once. */
+  readonly arriving = new Set<string>()
+  /** Bytes that its files hold. */
+  bytes = 0
+  readonly #files = new Map<number, Promise<number>>()
+  /** The segment that ordinary instances are appended to, and where the next one goes. */
+  #tail: { segment: number, at: number } | undefined
+  #nextSegment: number
+  #users = 0
+
+  constructor (studyUid: string, seriesUid: string, folder: string, found: Iterable<Stored> = [], segments = 0) {
+    this.studyUid = studyUid
+    this.seriesUid = seriesUid
+    this.folder = folder
+    for (const stored of found) {
+      this.instances.set(stored.sopInstanceUid, stored)
+      this.bytes += RECORD_HEAD_BYTES + stored.length
+    }
+    this.#nextSegment = segments
+  }
+
+  /**
+   * Appends a whole instance.
+   *
+   * @param parts the Part 10 file, in order; kept by reference until written
+   * @param length their sum in bytes
+   * @returns once the bytes are with the operating system
+   * @throws CapacityError STORE_FULL or STORE_FAILED
+   */
+  async append (object: PackedObject, parts: readonly Buffer[], length: number): Promise<Stored> {
+    let crc = 0
+    for (const part of parts) crc = crc32(part, crc)
+    const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+    this.#tail ??= { segment: this.#nextSegment++, at: 0 }
+    const { segment, at } = this.#tail
+    this.#tail.at += RECORD_HEAD_BYTES + length
+    try {
+      const file = await this.#file(segment, CREATE)
+      await writeAll(file, [head, ...parts], at)
+    } catch (error) {
+      // What follows goes into a fresh file: a hole would hide it from the scan after a power cut.
+      if (this.#tail?.segment === segment) this.#tail = undefined
+      throw storeError(error)
+    }
+    return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
+  }
+
+  /** Begins a file of its own for an object too large to be held. */
+  async spill (): Promise<Spill> {
+    const segment = this.#nextSegment++
+    const file = await this.#file(segment, CREATE).catch(error => { throw storeError(error) })
+    return new Spill(file, async (object, length, crc, kept) => {
+      if (!kept) {
+        await this.#dropSegment(segment)
+        return undefined
+      }
+      const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+      await writeAll(file, [head], 0).catch(error => { throw storeError(error) })
+      return this.#add(object, segment, RECORD_HEAD_BYTES, length)
+    })
+  }
+
+  /**
+   * Reads part of a segment.
+   *
+   * @returns bytes read into `target`
+   * @throws CapacityError STORE_FAILED when the file is shorter than the index says, or unreadable
+   */
+  async read (segment: number, offset: number, target: Uint8Array, length = target.byteLength): Promise<number> {
+    try {
+      const file = await this.#file(segment)
+      let done = 0
+      while (done < length) {
+        const { bytesRead } = await readFile(file, target, done, length - done, offset + done)
+        if (bytesRead === 0) throw new Error('pack file is shorter than its index')
+        done += bytesRead
+      }
+      return done
+    } catch (error) {
+      throw new CapacityError('STORE_FAILED', 'a pack cannot be read', { cause: error, facts: { series: this.seriesUid, segment } })
+    }
+  }
+
+  /** Forces what was appended to the disk, so that it may be believed after a power cut. */
+  async sync (): Promise<void> {
+    for (const file of this.#files.values()) await syncFile(await file)
+  }
+
+  /** Pack files that it has had, hence the number of the next one. */
+  get segments (): number {
+    return this.#nextSegment
+  }
+
+  /** Whether a reader or a retrieve holds it: it isn't evicted then. */
+  get inUse (): boolean {
+    return this.#users > 0
+  }
+
+  /** Held by whoever reads or appends; the last to let go closes the files. */
+  use (): Disposable {
+    this.#users++
+    let held = true
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return
+        held = false
+        if (--this.#users === 0) void this.#closeFiles()
+      }
+    }
+  }
+
+  /** Removes every file of it. Whoever still reads goes on reading: the files vanish with the last of them. */
+  async remove (): Promise<void> {
+    this.instances.clear()
+    this.bytes = 0
+    this.#tail = undefined
+    await rm(this.folder, { recursive: true, force: true })
+    if (!this.inUse) await this.#closeFiles()
+  }
+
+  async #closeFiles (): Promise<void> {
+    // Whatever is appended later goes into a fresh segment.
+    this.#tail = undefined
+    const files = [...this.#files.values()]
+    this.#files.clear()
+    for (const file of files) await file.then(closeFile).catch(() => {})
+  }
+
+  #add (object: PackedObject, segment: number, offset: number, length: number): Stored {
+    const stored: Stored = {
+      studyUid: this.studyUid,
+      seriesUid: this.seriesUid,
+      sopInstanceUid: object.sopInstanceUid,
+      sopClassUid: object.sopClassUid,
+      transferSyntaxUid: object.transferSyntaxUid,
+      segment,
+      offset,
+      length,
+      datasetOffset: object.datasetOffset,
+      pixelOffset: object.pixelOffset
+    }
+    this.instances.set(stored.sopInstanceUid, stored)
+    this.bytes += RECORD_HEAD_BYTES + length
+    return stored
+  }
+
+  #file (segment: number, flags = 'r'): Promise<number> {
+    let file = this.#files.get(segment)
+    if (file === undefined) {
+      file = this.#openSegment(segment, flags)
+      this.#files.set(segment, file)
+      // A file that could not be opened is tried afresh by whoever comes next.
+      file.catch(() => { this.#files.delete(segment) })
+    }
+    return file
+  }
+
+  async #openSegment (segment: number, flags: string): Promise<number> {
+    if (flags === CREATE) await mkdir(this.folder, { recursive: true })
+    return await openFile(join(this.folder, segmentName(segment)), flags)
+  }
+
+  async #dropSegment (segment: number): Promise<void> {
+    const file = this.#files.get(segment)
+    this.#files.delete(segment)
+    if (file !== undefined) await closeFile(await file)
+    await rm(join(this.folder, segmentName(segment)), { force: true })
+  }
+}
+
+type Finish = (object: PackedObject, length: number, crc: number, kept: boolean) => Promise<Stored | undefined>
+
+/** A large object on its way into its own file. */
+export class Spill {
+  readonly #file: number
+  readonly #finish: Finish
+  #length = 0
+  #crc = 0
+
+  constructor (file: number, finish: Finish) {
+    this.#file = file
+    this.#finish = finish
+  }
+
+  /** @throws CapacityError STORE_FULL or STORE_FAILED */
+  async write (parts: readonly Buffer[]): Promise<void> {
+    let bytes = 0
+    for (const part of parts) {
+      this.#crc = crc32(part, this.#crc)
+      bytes += part.length
+    }
+    await writeAll(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
+    this.#length += bytes
+  }
+
+  /** The object is whole: its record head is written, and with that it exists. */
+  async keep (object: PackedObject): Promise<Stored> {
+    return await this.#finish(object, this.#length, this.#crc, true) as Stored
+  }
+
+  async drop (): Promise<void> {
+    await this.#finish({ sopInstanceUid: '', sopClassUid: '', transferSyntaxUid: '', datasetOffset: 0, pixelOffset: 0 }, 0, 0, false)
+  }
+}
+
+/** `writev` takes at most this many pieces at once (IOV_MAX of Linux). */
+const PIECES_MAX = 1024
+
+async function writeAll (file: number, pieces: readonly Buffer[], position: number): Promise<void> {
+  for (let first = 0; first < pieces.length; first += PIECES_MAX) {
+    const some = first === 0 && pieces.length <= PIECES_MAX ? pieces : pieces.slice(first, first + PIECES_MAX)
+    let bytes = 0
+    for (const piece of some) bytes += piece.length
+    const written = await writeVector(file, some, position)
+    if (written < bytes) {
+      const rest = Buffer.concat(some as Buffer[]).subarray(written)
+      for (let done = 0; done < rest.length;) {
+        const { bytesWritten } = await writeFile(file, rest, done, rest.length - done, position + written + done)
+        done += bytesWritten
+      }
+    }
+    position += bytes
+  }
+}
+
+function writeVector (file: number, pieces: readonly Buffer[], position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(file, pieces, position, (error, written) => { error === null ? resolve(written) : reject(error) })
+  })
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
+
+function storeError (error: unknown): CapacityError {
+  if (error instanceof CapacityError) return error
+  const code = (error as NodeJS.ErrnoException).code
+  return FULL.has(code ?? '')
+    ? new CapacityError('STORE_FULL', 'the disk of the cache is full', { cause: error })
+    : new CapacityError('STORE_FAILED', 'the disk of the cache refused a write', { cause: error, facts: { errno: code } })
+}

@@ -1,0 +1,60 @@
+/**
+ * One instance as it lies in a pack, and the bytes of the newest ones while they are still at hand.
+ */
+
+export interface Stored {
+  readonly studyUid: string
+  readonly seriesUid: string
+  readonly sopInstanceUid: string
+  readonly sopClassUid: string
+  readonly transferSyntaxUid: string
+  /** Number of the pack file that holds it, within its series. */
+  readonly segment: number
+  /** Of the Part 10 file, from the start of the segment, in bytes. */
+  readonly offset: number
+  /** Of the Part 10 file, in bytes. */
+  readonly length: number
+  /** Of the data set, from the start of the Part 10 file. */
+  readonly datasetOffset: number
+  /** Of the pixel data element, from the start of the Part 10 file; 0 when there is none. */
+  readonly pixelOffset: number
+  /** The Part 10 file as it came, while {@link RecentBytes} still holds it. */
+  memory?: readonly Buffer[]
+}
+
+/**
+ * A reader who keeps up with the PACS is given each instance from memory, without the way through
+ * the file: what came last is kept here, up to a bound, oldest forgotten first.
+ */
+export class RecentBytes {
+  readonly #bytesMax: number
+  readonly #queue: Stored[] = []
+  #first = 0
+  #bytes = 0
+
+  constructor (bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  keep (stored: Stored, memory: readonly Buffer[]): void {
+    if (stored.length > this.#bytesMax) return
+    stored.memory = memory
+    this.#queue.push(stored)
+    this.#bytes += stored.length
+    while (this.#bytes > this.#bytesMax) this.#forgetOldest()
+  }
+
+  clear (): void {
+    while (this.#first < this.#queue.length) this.#forgetOldest()
+  }
+
+  #forgetOldest (): void {
+    const oldest = this.#queue[this.#first++]
+    oldest.memory = undefined
+    this.#bytes -= oldest.length
+    if (this.#first > 1024) {
+      this.#queue.splice(0, this.#first)
+      this.#first = 0
+    }
+  }
+}

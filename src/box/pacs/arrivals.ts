@@ -1,0 +1,44 @@
+/**
+ * What one retrieve has brought so far, for any number of readers, each at their own pace.
+ */
+
+import type { Stored } from '../cache/stored.ts'
+
+export class Arrivals {
+  readonly #list: Stored[] = []
+  #waiting: (() => void)[] = []
+
+  get count (): number {
+    return this.#list.length
+  }
+
+  add (stored: Stored): void {
+    this.#list.push(stored)
+    this.wake()
+  }
+
+  /** What has come from `place` on; empty when nothing has. */
+  from (place: number): readonly Stored[] {
+    return place >= this.#list.length ? [] : this.#list.slice(place)
+  }
+
+  /** Resolves at the next {@link wake}, or when `signal` fires. */
+  async news (signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    await new Promise<void>(resolve => {
+      const go = (): void => {
+        signal.removeEventListener('abort', go)
+        resolve()
+      }
+      signal.addEventListener('abort', go, { once: true })
+      this.#waiting.push(go)
+    })
+  }
+
+  /** Something has come, or something has ended: readers look again. */
+  wake (): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const go of waiting) go()
+  }
+}

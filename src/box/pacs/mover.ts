@@ -1,0 +1,94 @@
+/**
+ * Brings objects from the PACS: by C-MOVE to our own title, or by C-GET on the association that
+ * asks, whichever this PACS allows.
+ *
+ * Source: DICOM PS3.4 §C.4.2 and §C.4.3.
+ */
+
+import { PeerError } from '#core/errors.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
+import { openAssociation, oneContextPerSyntax, type Peer, type Proposal } from '#standards/dimse/association.ts'
+import { get } from '#standards/dimse/get.ts'
+import { move, type MoveResult } from '#standards/dimse/move.ts'
+import type { StoreHandler } from '#standards/dimse/server.ts'
+import { levelKeys, type InstanceName } from './query.ts'
+import type { Slots } from './slots.ts'
+
+/** Presentation contexts of one association (PS3.8 §7.1.1.13: odd numbers from 1 to 255). */
+const CONTEXTS_MAX = 128
+const STUDY_ROOT_GET = '1.2.840.10008.5.1.4.1.2.2.3'
+/** UIDs in one C-MOVE at image level: 100 of 65 bytes stay far below any identifier limit met. */
+const UIDS_PER_REQUEST = 100
+
+export interface Portion {
+  readonly study: string
+  /** All of the study when absent. */
+  readonly series?: string
+  /** All of the series when absent. */
+  readonly instances?: readonly InstanceName[]
+}
+
+export interface MoverSettings {
+  readonly method: 'move' | 'get'
+  /** Our title, as the PACS knows it. */
+  readonly destination: string
+  /** In our order of preference; for C-GET. */
+  readonly transferSyntaxes: readonly string[]
+}
+
+export interface Mover {
+  /**
+   * Brings this portion; resolves when the PACS says that it has sent what it can.
+   *
+   * @throws PeerError when the PACS gave no final answer, or one of failure with nothing sent
+   */
+  bring (portion: Portion, signal: AbortSignal): Promise<MoveResult>
+}
+
+export function mover (settings: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
+  return {
+    async bring (portion, signal) {
+      let last: MoveResult | undefined
+      for (const identifier of identifiers(portion)) {
+        last = settings.method === 'move'
+          ? await slots.lend(signal, async association => await move(association, { identifier, destination: settings.destination, signal }))
+          : await slots.lend(signal, async association => await get(association, { identifier, signal }),
+            async dialSignal => await openAssociation(peer, proposals(portion, settings.transferSyntaxes), { signal: dialSignal, onStore }))
+        assertSomethingSent(last)
+      }
+      return last as MoveResult
+    }
+  }
+}
+
+function * identifiers ({ study, series, instances }: Portion): Generator<DicomJson> {
+  if (instances === undefined) {
+    yield levelKeys(series === undefined ? 'STUDY' : 'SERIES', study, series)
+    return
+  }
+  for (let first = 0; first < instances.length; first += UIDS_PER_REQUEST) {
+    yield levelKeys('IMAGE', study, series, instances.slice(first, first + UIDS_PER_REQUEST).map(one => one.sopInstanceUid))
+  }
+}
+
+/**
+ * Contexts for the classes that will come, one for each syntax, so that the PACS can send every object
+ * as it holds it; classes beyond what an association has room for share theirs among the syntaxes.
+ */
+function proposals ({ instances }: Portion, transferSyntaxes: readonly string[]): Proposal[] {
+  const classes = [...new Set(instances?.map(one => one.sopClassUid).filter(uid => uid !== undefined) ?? [])]
+  const own: Proposal = { abstractSyntax: STUDY_ROOT_GET, transferSyntaxes: ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2'] }
+  const stores = classes.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes, scpRole: true }))
+  const apart = oneContextPerSyntax(stores)
+  return [own, ...(apart.length < CONTEXTS_MAX ? apart : stores.slice(0, CONTEXTS_MAX - 1))]
+}
+
+/** FF00 and B000 are progress and warning; a failure counts only if nothing came of it. */
+function assertSomethingSent (result: MoveResult): void {
+  const { status } = result
+  if (status === 0x0000 || status === 0xB000 || (result.completed ?? 0) > 0) return
+  if (status === 0xFE00) throw new PeerError('CANCELLED', 'the retrieve was cancelled')
+  throw new PeerError('PACS_STATUS', result.errorComment ?? 'the PACS refused the retrieve', {
+    facts: { status: `0x${status.toString(16).toUpperCase().padStart(4, '0')}`, failed: result.failed }
+  })
+}

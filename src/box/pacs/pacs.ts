@@ -1,0 +1,120 @@
+/**
+ * This site's PACS, as one room: asks it, receives from it, and hands its objects on.
+ *
+ * Wires slots, query, mover, supply and the listening side together for one PACS.
+ */
+
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Cache } from '../cache/cache.ts'
+import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
+import { openAssociation, type Association, type Peer } from '#standards/dimse/association.ts'
+import { listen, type Scp } from '#standards/dimse/server.ts'
+import { clientTls, serverTls } from './tls.ts'
+import { mover } from './mover.ts'
+import { Query } from './query.ts'
+import { receiver } from './receive.ts'
+import { Slots } from './slots.ts'
+import { Supply } from './supply.ts'
+import { RECEIVED_SYNTAXES } from './syntaxes.ts'
+
+const VERIFICATION = '1.2.840.10008.1.1'
+const QUERY_CLASSES = [
+  VERIFICATION,
+  '1.2.840.10008.5.1.4.1.2.2.1', // Study Root FIND
+  '1.2.840.10008.5.1.4.1.2.2.2' // Study Root MOVE
+]
+/** Explicit first: values of private or retired elements keep their VR. */
+const QUERY_SYNTAXES = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2']
+/** Where a PACS calls from is looked up again after so long, in milliseconds. */
+const ADDRESS_MS = 60_000
+
+export interface Pacs {
+  readonly query: Query
+  readonly supply: Supply
+  readonly slots: Slots
+  /** Port that the PACS sends to. */
+  readonly port: number
+  close (): Promise<void>
+}
+
+export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshness'>, cache: Cache, log: Logger): Promise<Pacs> {
+  const { pacs, dimse } = config
+  const peer: Peer = { host: pacs.host, port: pacs.port, calledTitle: pacs.calledTitle, callingTitle: dimse.aeTitle, tls: await clientTls(pacs.tls) }
+  const timers = { connectSeconds: pacs.connectSeconds, responseSeconds: pacs.responseSeconds }
+  const dial = async (signal: AbortSignal): Promise<Association> => await openAssociation(peer,
+    QUERY_CLASSES.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes: QUERY_SYNTAXES })), { signal, timers })
+  const slots = new Slots(pacs, dial)
+  const query = new Query(slots)
+  const onStore = receiver({
+    claim: (studyUid, seriesUid) => supply.claim(studyUid, seriesUid),
+    makeRoom: async () => { await cache.makeRoom() },
+    onRefused: facts => { log.warn({ code: 'STORE_REFUSED', ...facts }, 'an object was refused') }
+  })
+  const supply: Supply = new Supply({
+    cache,
+    query,
+    mover: mover({ method: pacs.method, destination: dimse.aeTitle, transferSyntaxes: RECEIVED_SYNTAXES }, slots, peer, onStore),
+    settings: { retriesMax: pacs.retriesMax, seriesAtOnce: pacs.seriesAtOnce, namesFirst: pacs.method === 'get' },
+    freshness: config.freshness
+  })
+  const senders = new Senders(pacs)
+  await senders.refresh()
+  const scp: Scp = await listen({
+    host: dimse.host,
+    port: dimse.port,
+    titles: [dimse.aeTitle],
+    admit: ({ callingTitle, address }) => senders.admits(callingTitle, address) ? 'accept' : 'calling-title-unknown',
+    transferSyntaxes: RECEIVED_SYNTAXES,
+    abstractSyntaxes: new Set([VERIFICATION, ...STORAGE_CLASSES.keys()]),
+    onStore,
+    associationsMax: dimse.associationsMax,
+    timers: { idleSeconds: dimse.idleSeconds },
+    tls: await serverTls(dimse.tls),
+    onEvent: event => { log.info(event, 'association') }
+  })
+  return {
+    query,
+    supply,
+    slots,
+    port: scp.port,
+    async close () {
+      await supply.close()
+      await slots.close()
+      await scp.close()
+      senders.close()
+    }
+  }
+}
+
+/** Who may send to us: titles, each from its addresses. Names are looked up now and then, never while a caller waits. */
+class Senders {
+  readonly #pacs: Config['pacs']
+  readonly #timer: NodeJS.Timeout
+  #own: ReadonlySet<string> = new Set()
+
+  constructor (pacs: Config['pacs']) {
+    this.#pacs = pacs
+    this.#timer = setInterval(() => { void this.refresh() }, ADDRESS_MS).unref()
+  }
+
+  /** A name that can't be resolved keeps what it led to before. */
+  async refresh (): Promise<void> {
+    const { host } = this.#pacs
+    if (isIP(host) !== 0) this.#own = new Set([host])
+    else this.#own = new Set((await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address).concat([...this.#own]))
+  }
+
+  admits (title: string, address: string): boolean {
+    const plain = address.replace(/^::ffff:/, '')
+    const { senders, calledTitle } = this.#pacs
+    const rules = senders.length > 0 ? senders : [{ title: calledTitle }]
+    return rules.some(rule => rule.title.trim() === title && (rule.addresses === undefined ? this.#own.has(plain) : rule.addresses.includes(plain)))
+  }
+
+  close (): void {
+    clearInterval(this.#timer)
+  }
+}

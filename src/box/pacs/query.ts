@@ -1,0 +1,112 @@
+/**
+ * Questions to the PACS: C-FIND through its slots, answers as they come.
+ *
+ * Source: DICOM PS3.4 §C.4.1.
+ */
+
+import type { DicomJson } from '#standards/dicom/json.ts'
+import { firstText } from '#standards/dicom/json.ts'
+import { find, type FindOptions } from '#standards/dimse/find.ts'
+import type { Slots } from './slots.ts'
+
+/** Answers that may wait for a slow reader before the PACS has to wait too. */
+const AHEAD_MAX = 500
+
+/** Level and unique keys, as the identifiers of C-FIND and C-MOVE carry them. */
+export function levelKeys (level: 'STUDY' | 'SERIES' | 'IMAGE', study: string, series?: string, instances?: readonly string[]): DicomJson {
+  return {
+    '00080052': { vr: 'CS', Value: [level] },
+    '0020000D': { vr: 'UI', Value: [study] },
+    ...series !== undefined && { '0020000E': { vr: 'UI', Value: [series] } },
+    ...instances !== undefined && { '00080018': { vr: 'UI', Value: [...instances] } }
+  }
+}
+
+/** What the PACS says it has of one series. */
+export interface SeriesCount {
+  readonly seriesUid: string
+  /** Undefined where the PACS doesn't count: the key is optional (PS3.4 Table C.6-4). */
+  readonly instances: number | undefined
+  /** YYYYMMDD of the series, else of the study, where the PACS says. */
+  readonly date: string | undefined
+}
+
+export interface InstanceName {
+  readonly sopInstanceUid: string
+  readonly sopClassUid: string | undefined
+}
+
+export class Query {
+  readonly #slots: Slots
+
+  constructor (slots: Slots) {
+    this.#slots = slots
+  }
+
+  /** Answers one by one; leaving the loop early cancels the rest. */
+  async * answers (identifier: DicomJson, options: FindOptions & { readonly signal: AbortSignal }): AsyncGenerator<DicomJson> {
+    const waiting: DicomJson[] = []
+    let ended = false
+    let failure: unknown
+    let wake: () => void = () => {}
+    let more: () => void = () => {}
+    const left = new AbortController()
+    const signal = AbortSignal.any([options.signal, left.signal])
+    const running = this.#slots.lend(signal, async association => {
+      for await (const answer of find(association, identifier, { ...options, signal })) {
+        waiting.push(answer)
+        wake()
+        if (waiting.length >= AHEAD_MAX) await new Promise<void>(resolve => { more = resolve })
+      }
+    }).catch(error => { failure = error }).finally(() => { ended = true; wake() })
+    try {
+      while (true) {
+        for (const answer of waiting.splice(0)) yield answer
+        more()
+        if (ended) break
+        await new Promise<void>(resolve => { wake = resolve })
+      }
+      if (failure !== undefined) throw failure
+    } finally {
+      left.abort()
+      more()
+      await running
+    }
+  }
+
+  /** Every series of a study, or the one named, with its count where the PACS counts. */
+  async series (study: string, series: string | undefined, signal: AbortSignal): Promise<SeriesCount[]> {
+    const identifier: DicomJson = {
+      '0020000E': { vr: 'UI' },
+      ...levelKeys('SERIES', study, series),
+      '00080020': { vr: 'DA' },
+      '00080021': { vr: 'DA' },
+      '00201209': { vr: 'IS' }
+    }
+    const found = new Map<string, SeriesCount>()
+    for await (const answer of this.answers(identifier, { signal })) {
+      const seriesUid = firstText(answer, '0020000E')
+      const count = Number(firstText(answer, '00201209') ?? NaN)
+      if (seriesUid === undefined) continue
+      const date = firstText(answer, '00080021') ?? firstText(answer, '00080020')
+      found.set(seriesUid, {
+        seriesUid,
+        // Some that don't count say 0.
+        instances: Number.isInteger(count) && count > 0 ? count : undefined,
+        date
+      })
+    }
+    return [...found.values()]
+  }
+
+  /** Every instance of a series. */
+  async instances (study: string, series: string, signal: AbortSignal): Promise<InstanceName[]> {
+    const identifier: DicomJson = { ...levelKeys('IMAGE', study, series), '00080018': { vr: 'UI' }, '00080016': { vr: 'UI' } }
+    const found = new Map<string, InstanceName>()
+    for await (const answer of this.answers(identifier, { signal })) {
+      const sopInstanceUid = firstText(answer, '00080018')
+      if (sopInstanceUid !== undefined) found.set(sopInstanceUid, { sopInstanceUid, sopClassUid: firstText(answer, '00080016') })
+    }
+    return [...found.values()]
+  }
+}

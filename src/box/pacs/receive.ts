@@ -1,0 +1,210 @@
+/**
+ * What the PACS sends us goes into the pack of its series, if somebody asked for it.
+ *
+ * A C-STORE is answered when its bytes are in the pack, never before. Study and series are read
+ * from the head of the data set itself, since a Move Originator is optional and may lie. Source:
+ * DICOM PS3.4 §B.2.3 (statuses), PS3.10 §7.1 (the file that a data set becomes).
+ */
+
+import { CapacityError, DrimboxError } from '#core/errors.ts'
+import { HeadReader } from '#standards/dicom/head.ts'
+import { encodePart10Head } from '#standards/dicom/part10.ts'
+import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/server.ts'
+import { SPILL_BYTES, type Pack, type PackedObject, type Spill } from '../cache/pack.ts'
+import type { Stored } from '../cache/stored.ts'
+
+/** DIMSE statuses that we answer a C-STORE with. */
+export const STORE_STATUS = {
+  success: 0x0000,
+  /** Refused, not authorized (PS3.7 §C.4.12): nobody here asked for this object. */
+  notAuthorized: 0x0124,
+  outOfResources: 0xA700,
+  /** The data set isn't the object that the command announced. */
+  mismatch: 0xA900,
+  cannotUnderstand: 0xC000
+} as const
+
+/** A retrieve's claim on an object that is arriving. */
+export interface Claim {
+  readonly pack: Pack
+  /** The object is in the pack; `memory` is its Part 10 file while it is still at hand. */
+  readonly arrived: (stored: Stored, memory: readonly Buffer[] | undefined) => void
+  readonly failed: (error: DrimboxError) => void
+}
+
+/** All that receiving needs from the others. */
+export interface Intake {
+  /** The retrieve that wants this object; undefined when nobody does. */
+  readonly claim: (studyUid: string, seriesUid: string, peerTitle: string) => Claim | undefined
+  /** Frees disk. */
+  readonly makeRoom: () => Promise<void>
+  readonly onRefused?: (facts: { reason: string, studyUid?: string, seriesUid?: string, sopInstanceUid: string, peerTitle: string }) => void
+}
+
+export function receiver (intake: Intake): StoreHandler {
+  return (request, flow) => new Incoming(request, flow, intake)
+}
+
+class Incoming implements StoreSink {
+  readonly #request: StoreRequest
+  readonly #flow: Flow
+  readonly #intake: Intake
+  readonly #head: HeadReader
+  readonly #part10: Buffer
+  #claim: Claim | undefined
+  /** What hasn't been written yet; the Part 10 head goes first. */
+  #parts: Buffer[]
+  #bytes: number
+  #refusal: number | undefined
+  #spill: Promise<Spill> | undefined
+  #spilled: Promise<void> = Promise.resolve()
+  #spilling = false
+  #pausedAt = false
+
+  constructor (request: StoreRequest, flow: Flow, intake: Intake) {
+    this.#request = request
+    this.#flow = flow
+    this.#intake = intake
+    this.#head = new HeadReader(request.transferSyntaxUid)
+    this.#part10 = encodePart10Head({ ...request, sourceTitle: request.peer.title })
+    this.#parts = [this.#part10]
+    this.#bytes = this.#part10.length
+  }
+
+  write (chunk: Buffer): void {
+    if (this.#refusal !== undefined) return
+    this.#parts.push(chunk)
+    this.#bytes += chunk.length
+    if (!this.#head.done) {
+      this.#head.push(chunk)
+      if (this.#claim === undefined) this.#route()
+    }
+    if (this.#bytes > SPILL_BYTES && this.#refusal === undefined) this.#overflow()
+  }
+
+  async end (): Promise<number> {
+    if (this.#refusal === undefined && this.#claim === undefined) this.#refuse(STORE_STATUS.cannotUnderstand, 'no-study-or-series')
+    if (this.#refusal !== undefined || this.#claim === undefined) {
+      await this.#dropSpill()
+      return this.#refusal ?? STORE_STATUS.cannotUnderstand
+    }
+    const { pack } = this.#claim
+    const sopInstanceUid = this.#request.sopInstanceUid
+    if (pack.instances.has(sopInstanceUid) || pack.arriving.has(sopInstanceUid)) {
+      // It came twice: the bytes of the first one stay, and the PACS needn't know.
+      await this.#dropSpill()
+      return STORE_STATUS.success
+    }
+    pack.arriving.add(sopInstanceUid)
+    try {
+      if (this.#spill === undefined) {
+        const stored = await this.#append(pack)
+        this.#claim.arrived(stored, this.#parts)
+      } else {
+        this.#pump()
+        await this.#spilled
+        const spill = await this.#spill
+        this.#claim.arrived(await spill.keep(this.#object()), undefined)
+      }
+      return STORE_STATUS.success
+    } catch (error) {
+      if (!(error instanceof CapacityError)) throw error
+      await this.#dropSpill()
+      this.#claim.failed(error)
+      return STORE_STATUS.outOfResources
+    } finally {
+      pack.arriving.delete(sopInstanceUid)
+    }
+  }
+
+  abort (): void {
+    this.#refusal ??= STORE_STATUS.cannotUnderstand
+    this.#parts = []
+    void this.#dropSpill()
+  }
+
+  async #append (pack: Pack): Promise<Stored> {
+    try {
+      return await pack.append(this.#object(), this.#parts, this.#bytes)
+    } catch (error) {
+      if (!(error instanceof CapacityError) || error.code !== 'STORE_FULL') throw error
+      await this.#intake.makeRoom()
+      return await pack.append(this.#object(), this.#parts, this.#bytes)
+    }
+  }
+
+  #object (): PackedObject {
+    const datasetOffset = this.#part10.length
+    const { pixelOffset } = this.#head
+    return {
+      sopInstanceUid: this.#request.sopInstanceUid,
+      sopClassUid: this.#request.sopClassUid,
+      transferSyntaxUid: this.#request.transferSyntaxUid,
+      datasetOffset,
+      pixelOffset: pixelOffset === undefined ? 0 : datasetOffset + pixelOffset
+    }
+  }
+
+  /** Once study and series are known, finds out who asked for this object. */
+  #route (): void {
+    const { studyUid, seriesUid, sopInstanceUid } = this.#head
+    if (sopInstanceUid !== undefined && sopInstanceUid !== this.#request.sopInstanceUid) {
+      this.#refuse(STORE_STATUS.mismatch, 'other-instance-than-announced')
+      return
+    }
+    if (studyUid === undefined || seriesUid === undefined) return
+    const claim = this.#intake.claim(studyUid, seriesUid, this.#request.peer.title)
+    if (claim === undefined) this.#refuse(STORE_STATUS.notAuthorized, 'not-asked-for')
+    else this.#claim = claim
+  }
+
+  /** The rest of the object is read and forgotten: the standard knows no other way to say no. */
+  #refuse (status: number, reason: string): void {
+    this.#refusal = status
+    this.#parts = []
+    const { studyUid, seriesUid } = this.#head
+    this.#intake.onRefused?.({ reason, studyUid, seriesUid, sopInstanceUid: this.#request.sopInstanceUid, peerTitle: this.#request.peer.title })
+  }
+
+  /** Too large to be held: it goes to a file of its own, and the PACS waits while the disk is behind. */
+  #overflow (): void {
+    if (this.#claim === undefined) {
+      this.#refuse(STORE_STATUS.cannotUnderstand, 'no-study-or-series')
+      return
+    }
+    this.#spill ??= this.#claim.pack.spill()
+    if (!this.#spilling) this.#pump()
+    else if (!this.#pausedAt) {
+      this.#pausedAt = true
+      this.#flow.pause()
+    }
+  }
+
+  #pump (): void {
+    const parts = this.#parts
+    this.#parts = []
+    this.#bytes = 0
+    this.#spilling = true
+    const before = this.#spilled
+    this.#spilled = (async () => {
+      await before
+      const spill = await this.#spill
+      await spill?.write(parts)
+    })().finally(() => {
+      this.#spilling = false
+      if (this.#pausedAt) {
+        this.#pausedAt = false
+        this.#flow.resume()
+      }
+    })
+    // Whoever ends the object learns of a failure; until then it must not count as unhandled.
+    this.#spilled.catch(() => {})
+  }
+
+  async #dropSpill (): Promise<void> {
+    if (this.#spill === undefined) return
+    await this.#spilled.catch(() => {})
+    await this.#spill.then(async spill => { await spill.drop() }).catch(() => {})
+    this.#spill = undefined
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * The associations that one PACS bears: never more than it said, lent in the order in which they
+ * were asked for, kept open a little while since opening one costs the first image 8 ms.
+ */
+
+import { PeerError } from '#core/errors.ts'
+import type { Association } from '#standards/dimse/association.ts'
+import { echo } from '#standards/dimse/echo.ts'
+import { Breaker, type BreakerSettings } from './breaker.ts'
+import { associationsAt, secondsUntilOpen, type Hours } from './hours.ts'
+
+export interface SlotSettings extends BreakerSettings {
+  readonly associationsMax: number
+  readonly hours: readonly Hours[]
+  /** How long an association without work stays open, in seconds. */
+  readonly idleSeconds: number
+  /** Callers waiting beyond this are told so at once. */
+  readonly waitingMax: number
+}
+
+/** Opens an association to the PACS. */
+export type Dial = (signal: AbortSignal) => Promise<Association>
+
+interface Idle {
+  readonly association: Association
+  readonly timer: NodeJS.Timeout
+}
+
+interface Waiter {
+  readonly go: () => void
+}
+
+export class Slots {
+  readonly #settings: SlotSettings
+  readonly #dial: Dial
+  readonly #breaker: Breaker
+  readonly #idle: Idle[] = []
+  readonly #waiting: Waiter[] = []
+  readonly #now: () => Date
+  #lent = 0
+  #closed = false
+
+  constructor (settings: SlotSettings, dial: Dial, now: () => Date = () => new Date()) {
+    this.#settings = settings
+    this.#dial = dial
+    this.#now = now
+    this.#breaker = new Breaker(settings, () => now().getTime())
+  }
+
+  get state (): { lent: number, idle: number, waiting: number, breaker: Breaker['state'] } {
+    return { lent: this.#lent, idle: this.#idle.length, waiting: this.#waiting.length, breaker: this.#breaker.state }
+  }
+
+  /**
+   * Lends an association. It goes back to the pool if it is still open afterwards, and is aborted if
+   * `use` throws, unless the association itself came to an orderly end of that request.
+   *
+   * @param dial how to open it, when this use needs contexts of its own; such a one isn't pooled
+   * @throws PeerError PACS_RESTING, CANCELLED, or whatever reaching the PACS or `use` throws
+   */
+  async lend<T> (signal: AbortSignal, use: (association: Association) => Promise<T>, dial?: Dial): Promise<T> {
+    await this.#slot(signal)
+    try {
+      return await this.#breaker.run(async () => await this.#probe(signal), async () => {
+        const pooled = dial === undefined ? this.#takeIdle() : undefined
+        const association = pooled ?? await (dial ?? this.#dial)(signal)
+        try {
+          const result = await use(association)
+          if (dial === undefined) this.#keep(association)
+          else await association.release()
+          return result
+        } catch (error) {
+          // The PACS may have hung up on an idle association just as we used it: that is no failure.
+          const hungUp = pooled !== undefined && error instanceof PeerError && error.code === 'PACS_ABORTED'
+          association.abort()
+          if (!hungUp || signal.aborted) throw error
+          const fresh = await this.#dial(signal)
+          try {
+            const result = await use(fresh)
+            this.#keep(fresh)
+            return result
+          } catch (again) {
+            fresh.abort()
+            throw again
+          }
+        }
+      })
+    } finally {
+      this.#giveBack()
+    }
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    for (const { go } of this.#waiting.splice(0)) go()
+    const idle = this.#idle.splice(0)
+    for (const { timer } of idle) clearTimeout(timer)
+    await Promise.allSettled(idle.map(async ({ association }) => { await association.release() }))
+  }
+
+  async #slot (signal: AbortSignal): Promise<void> {
+    const { hours, associationsMax, waitingMax } = this.#settings
+    const allowed = associationsAt(hours, associationsMax, this.#now())
+    if (allowed === 0) {
+      throw new PeerError('PACS_RESTING', 'the PACS is not to be asked at this hour', {
+        facts: { retryAfterSeconds: secondsUntilOpen(hours, associationsMax, this.#now()) }
+      })
+    }
+    if (this.#lent < allowed && this.#waiting.length === 0) {
+      this.#lent++
+      return
+    }
+    if (this.#waiting.length >= waitingMax) {
+      throw new PeerError('PACS_RESTING', 'too many requests already wait for the PACS', { facts: { retryAfterSeconds: 10 } })
+    }
+    await new Promise<void>((resolve, reject) => {
+      const waiter = { go: () => { signal.removeEventListener('abort', leave); resolve() } }
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+        reject(new PeerError('CANCELLED', 'nobody waits for the PACS any more'))
+      }
+      this.#waiting.push(waiter)
+      signal.addEventListener('abort', leave, { once: true })
+    })
+    if (this.#closed) throw new PeerError('CANCELLED', 'the box is closing')
+  }
+
+  /** Hands the slot to who waits longest, or frees it. */
+  #giveBack (): void {
+    const { hours, associationsMax } = this.#settings
+    const allowed = Math.max(1, associationsAt(hours, associationsMax, this.#now()))
+    if (this.#lent <= allowed && this.#waiting.length > 0) this.#waiting.shift()?.go()
+    else this.#lent--
+  }
+
+  async #probe (signal: AbortSignal): Promise<void> {
+    const association = await this.#dial(signal)
+    try {
+      await echo(association, signal)
+      this.#keep(association)
+    } catch (error) {
+      association.abort()
+      throw error
+    }
+  }
+
+  #takeIdle (): Association | undefined {
+    while (this.#idle.length > 0) {
+      const { association, timer } = this.#idle.pop() as Idle
+      clearTimeout(timer)
+      if (association.open) return association
+    }
+    return undefined
+  }
+
+  #keep (association: Association): void {
+    if (!association.open) return
+    if (this.#closed) {
+      void association.release().catch(() => {})
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#idle.splice(this.#idle.findIndex(idle => idle.association === association), 1)
+      void association.release().catch(() => {})
+    }, this.#settings.idleSeconds * 1000).unref()
+    this.#idle.push({ association, timer })
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The INS on the way out: the head of each object is rewritten as it leaves, the pack and the pixel
+ * bytes stay as they are.
+ */
+
+import { spliceIns, type Ins } from '#standards/dicom/ins.ts'
+import type { Rewrite } from './send.ts'
+
+/** The sequence lies in group 0010, within the first kilobytes of any object. */
+const HEAD_BYTES = 64 << 10
+
+export function insRewrite (ins: Ins): Rewrite {
+  return async (stored, read) => {
+    const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
+    const whole = end <= HEAD_BYTES
+    const replaced = whole ? end : HEAD_BYTES
+    const bytes = stored.memory === undefined ? await read(0, replaced) : joined(stored.memory, replaced)
+    const { pieces } = spliceIns(bytes.subarray(stored.datasetOffset), stored.transferSyntaxUid, ins)
+    return { pieces: [bytes.subarray(0, stored.datasetOffset), ...pieces], replaced }
+  }
+}
+
+function joined (parts: readonly Buffer[], length: number): Buffer {
+  const first = parts.findIndex((_, place) => parts.slice(0, place + 1).reduce((sum, part) => sum + part.length, 0) >= length)
+  return Buffer.concat(parts.slice(0, first + 1)).subarray(0, length)
+}

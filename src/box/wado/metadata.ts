@@ -1,0 +1,113 @@
+/**
+ * `/metadata`: DICOM JSON of heads, made once for each series, kept beside its pack, compressed.
+ *
+ * What several series hold is joined into one gzip answer without compressing anything again.
+ * Source: DICOM PS3.18 §10.4.1.1.2 and Annex F.
+ */
+
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { CapacityError, RequestError } from '#core/errors.ts'
+import { decodeDataset } from '#standards/dicom/dataset.ts'
+import { compressFragment, type Fragment } from '#standards/dicomweb/deflate-fragments.ts'
+import type { Pack } from '../cache/pack.ts'
+import type { Stored } from '../cache/stored.ts'
+
+/** A head larger than this isn't one: the values that matter are told from what is before. */
+const HEAD_BYTES_MAX = 8 << 20
+/** Heads between two turns of the event loop, so that making metadata never keeps a PACS waiting. */
+const HEADS_PER_TURN = 16
+const FILE = 'metadata.bin'
+
+type Read = (stored: Stored, offset: number, target: Uint8Array) => Promise<number>
+
+/** Where the bulk data of an instance can be had, as metadata tells it: a path on this same host. */
+export type BulkDataUri = (stored: Stored, path: string) => string
+
+/** DICOM JSON of one instance, as text. @throws RequestError DATA_MALFORMED */
+export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<string> {
+  const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
+  const bytes = Buffer.allocUnsafe(Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
+  if (stored.memory === undefined) await read(stored, stored.datasetOffset, bytes)
+  else copyFrom(stored.memory, stored.datasetOffset, bytes)
+  const json = decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
+  if (stored.pixelOffset > 0) json['7FE00010'] ??= { vr: 'OW', BulkDataURI: bulkDataUri(stored, '7FE00010') }
+  return JSON.stringify(json)
+}
+
+/** The metadata of one series: objects joined by commas, without the brackets around. */
+export class SeriesMetadata {
+  readonly #bulkDataUri: BulkDataUri
+  readonly #making = new Map<string, Promise<Fragment>>()
+
+  constructor (bulkDataUri: BulkDataUri) {
+    this.#bulkDataUri = bulkDataUri
+  }
+
+  /** What was made before if it still holds, else made now and kept. */
+  async of (pack: Pack): Promise<Fragment> {
+    const key = `${pack.studyUid}/${pack.seriesUid}/${pack.instances.size}`
+    let making = this.#making.get(key)
+    if (making === undefined) {
+      making = this.#keptOrMade(pack).finally(() => { this.#making.delete(key) })
+      this.#making.set(key, making)
+    }
+    return await making
+  }
+
+  async #keptOrMade (pack: Pack): Promise<Fragment> {
+    using _held = pack.use()
+    const kept = await readKept(pack)
+    if (kept !== undefined) return kept
+    const instances = pack.instances.size
+    const fragment = await this.#make(pack)
+    // Losing it only costs making it again.
+    await keep(pack, fragment, instances).catch(() => {})
+    return fragment
+  }
+
+  async #make (pack: Pack): Promise<Fragment> {
+    const texts: string[] = []
+    let made = 0
+    for (const stored of pack.instances.values()) {
+      try {
+        texts.push(await instanceMetadata(stored, async (one, offset, target) => await pack.read(one.segment, one.offset + offset, target), this.#bulkDataUri))
+      } catch (error) {
+        if (error instanceof CapacityError) throw error
+        throw new RequestError('DATA_MALFORMED', 'the head of an instance cannot be read', { cause: error, facts: { series: pack.seriesUid, instance: stored.sopInstanceUid } })
+      }
+      if (++made % HEADS_PER_TURN === 0) await turn()
+    }
+    return await compressFragment(Buffer.from(texts.join(',')))
+  }
+}
+
+/** One line of facts, then the compressed bytes. */
+async function keep (pack: Pack, { deflated, crc, bytes }: Fragment, instances: number): Promise<void> {
+  const path = join(pack.folder, FILE)
+  const facts = JSON.stringify({ version: 1, instances, crc, bytes })
+  await writeFile(`${path}.new`, Buffer.concat([Buffer.from(facts + '\n'), deflated]))
+  await rename(`${path}.new`, path)
+}
+
+async function readKept (pack: Pack): Promise<Fragment | undefined> {
+  try {
+    const file = await readFile(join(pack.folder, FILE))
+    const line = file.indexOf(0x0A)
+    const facts = JSON.parse(file.toString('latin1', 0, line)) as { version: number, instances: number, crc: number, bytes: number }
+    if (facts.version !== 1 || facts.instances !== pack.instances.size) return undefined
+    return { deflated: file.subarray(line + 1), crc: facts.crc, bytes: facts.bytes }
+  } catch {
+    return undefined
+  }
+}
+
+function copyFrom (parts: readonly Buffer[], from: number, target: Buffer): void {
+  let at = -from
+  for (const part of parts) {
+    if (at + part.length > 0) part.copy(target, Math.max(0, at), Math.max(0, -at))
+    at += part.length
+    if (at >= target.length) return
+  }
+}

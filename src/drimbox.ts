@@ -1,0 +1,28 @@
+/**
+ * The gateway: reads its settings, opens the box, closes it when told to.
+ *
+ *     node src/drimbox.ts --config=/var/lib/drimbox/config.json
+ */
+
+import { parseArgs } from 'node:util'
+import { pino } from 'pino'
+import { openBox } from '#box/box.ts'
+import { readConfig } from '#box/config.ts'
+import { DrimboxError } from '#core/errors.ts'
+
+const { values } = parseArgs({ options: { config: { type: 'string', default: '/var/lib/drimbox/config.json' } } })
+try {
+  const config = await readConfig(values.config)
+  const log = pino({ level: config.logLevel })
+  const box = await openBox(config, log)
+  log.info({ dicomweb: box.dicomweb, dimsePort: box.dimsePort }, 'the box is open')
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      log.info({ signal }, 'closing')
+      void box.close().then(() => { process.exit(0) })
+    })
+  }
+} catch (error) {
+  console.error(error instanceof DrimboxError ? `${error.code}: ${error.message}` : error)
+  process.exitCode = 1
+}
