@@ -7,7 +7,7 @@
  */
 
 import { EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE } from './transfer-syntax.ts'
-import { endOf, formOf, isVr, malformed, newHead, readHead } from './elements.ts'
+import { UNDEFINED, endOf, formOf, isVr, malformed, newHead, readHead } from './elements.ts'
 import { HeadReader } from './head.ts'
 
 /** Who wrote this file (PS3.7 §D.3.3.2): a UID of ours under 2.25, never to be changed. */
@@ -21,6 +21,9 @@ const PREFIX = 'DICM'
 const MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
 const MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
 const TRANSFER_SYNTAX_UID = 0x00020010
+
+/** Data sets begin with group 0008; pieces of them with one of the patient, the study or the image. */
+const LIKELY_GROUP_MAX = 0x0028
 
 export interface FileMeta {
   readonly sopClassUid: string
@@ -125,14 +128,12 @@ function guessSyntax (buffer: Buffer, at: number): string {
   const isExplicit = isVr(buffer.readUInt16BE(at + 4))
   if (isExplicit && buffer[at] === 0 && buffer[at + 1]! > 0) return EXPLICIT_BE
   if (isExplicit) return EXPLICIT_LE
-  const firstTag = buffer.readUInt16LE(at)
+  const firstGroup = buffer.readUInt16LE(at)
   const firstLength = buffer.readUInt32LE(at + 4)
   // Anything begins with some number; a data set begins with a low group and a value that fits.
-  if (firstTag === 0 || firstTag > LIKELY_GROUP_MAX || firstLength > buffer.length - at - 8) {
+  const fits = firstLength <= buffer.length - at - 8 || firstLength === UNDEFINED
+  if (firstGroup === 0 || firstGroup > LIKELY_GROUP_MAX || !fits) {
     throw malformed('neither a file nor a data set', at)
   }
   return IMPLICIT_LE
 }
-
-/** Data sets without a head begin with group 0008, some very old ones with 0004 or 0010. */
-const LIKELY_GROUP_MAX = 0x0028
