@@ -7,10 +7,13 @@
 
 import { PeerError } from '#core/errors.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
-import { openAssociation, oneContextPerSyntax, type Peer, type Proposal } from '#standards/dimse/association.ts'
+import { openAssociation } from '#standards/dimse/association.ts'
+import type { Peer } from '#standards/dimse/connect.ts'
 import { get } from '#standards/dimse/get.ts'
-import { move, type MoveResult } from '#standards/dimse/move.ts'
-import type { StoreHandler } from '#standards/dimse/server.ts'
+import { move } from '#standards/dimse/move.ts'
+import { oneContextPerSyntax, type Proposal } from '#standards/dimse/proposal.ts'
+import type { MoveResult } from '#standards/dimse/query-retrieve.ts'
+import type { StoreHandler } from '#standards/dimse/store-provider.ts'
 import { levelKeys, type InstanceName } from './query.ts'
 import type { Slots } from './slots.ts'
 

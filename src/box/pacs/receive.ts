@@ -9,7 +9,7 @@
 import { CapacityError, DrimboxError } from '#core/errors.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
-import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/server.ts'
+import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/store-provider.ts'
 import { SPILL_BYTES, type Pack, type PackedObject, type Spill } from '../cache/pack.ts'
 import type { Stored } from '../cache/stored.ts'
 

@@ -4,6 +4,7 @@
  * Source: DICOM PS3.18 §10.4.1.1.2.
  */
 
+import type { OutgoingHttpHeaders } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import { createInflateRaw, constants } from 'node:zlib'
@@ -67,7 +68,7 @@ async function sendFragments (request: FastifyRequest, reply: FastifyReply, frag
     return
   }
   reply.hijack()
-  reply.raw.writeHead(reply.statusCode, { ...reply.getHeaders(), 'content-length': fragments.reduce((sum, { bytes }) => sum + bytes, 0) } as Record<string, string>)
+  reply.raw.writeHead(reply.statusCode, { ...reply.getHeaders(), 'content-length': fragments.reduce((sum, { bytes }) => sum + bytes, 0) } as OutgoingHttpHeaders)
   const deflated = Readable.from(fragments.map(fragment => fragment.deflated))
   await pipeline(deflated, createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH }), reply.raw).catch(error => {
     if (!reply.raw.destroyed) reply.raw.destroy()

@@ -4,6 +4,7 @@
  * Source: DICOM PS3.18 §10.4.1.1.3 and §8.7.3.
  */
 
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
@@ -29,7 +30,7 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
   try {
     const [stored] = await set.next() as readonly Stored[]
     if (stored.pixelOffset === 0) throw new RequestError('FRAME_UNKNOWN', 'the instance has no pixel data', { facts: { instance: stored.sopInstanceUid } })
-    const { accept, mediaType } = agreed(request, ranges, stored, frames.length === 1)
+    const { accept, mediaType } = agreed(ranges, stored, frames.length === 1)
     const head = decodeDataset(await bytesOf(set, stored, stored.datasetOffset, stored.pixelOffset - stored.datasetOffset), stored.transferSyntaxUid, { stopAtPixelData: true })
     const map = await mapFrames(async (offset, length) => await bytesOf(set, stored, stored.datasetOffset + offset, length), {
       transferSyntaxUid: stored.transferSyntaxUid,
@@ -40,7 +41,7 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
     const ranged = frames.map(frame => ({ frame, ranges: map.ranges(frame) }))
     reply.hijack()
     const boundary = newBoundary()
-    reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': accept.multipart ? contentType(boundary, mediaType) : mediaType } as Record<string, string>)
+    reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': accept.multipart ? contentType(boundary, mediaType) : mediaType } as OutgoingHttpHeaders)
     const out = new Outlet(reply.raw)
     try {
       for (const [place, { ranges }] of ranged.entries()) {
@@ -59,7 +60,7 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
 }
 
 /** The form in which a frame of this syntax may leave: its own media type, or as plain bytes. */
-function agreed (request: FastifyRequest, ranges: ReturnType<typeof parseAccept>, stored: Stored, single: boolean): { accept: ObjectAccept, mediaType: string } {
+function agreed (ranges: ReturnType<typeof parseAccept>, stored: Stored, single: boolean): { accept: ObjectAccept, mediaType: string } {
   const own = frameMediaTypes.get(stored.transferSyntaxUid)
   for (const mediaType of [own, 'application/octet-stream']) {
     if (mediaType === undefined) continue

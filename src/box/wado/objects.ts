@@ -5,6 +5,7 @@
  * must not look whole.
  */
 
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError, RequestError } from '#core/errors.ts'
 import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
@@ -48,7 +49,7 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
     ...headers,
     ...known && { 'content-length': bodyBytes(boundary, all) },
     ...partial && { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` }
-  } as Record<string, string>)
+  } as OutgoingHttpHeaders)
   const out = new Outlet(reply.raw)
   try {
     await sendObjects(set, out, { boundary, rewrite })
@@ -77,7 +78,7 @@ async function sendSingle (set: Acceptable, reply: FastifyReply, rewrite: Rewrit
       ...reply.getHeaders(),
       'content-type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
       'content-length': stored.length + growth
-    } as Record<string, string>)
+    } as OutgoingHttpHeaders)
     if (head !== undefined) out.write(head.pieces)
     for (let at = head?.replaced ?? 0; at < stored.length;) {
       const block = await out.block()

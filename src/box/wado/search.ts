@@ -5,6 +5,7 @@
  * know, goes down from the studies that match.
  */
 
+import type { OutgoingHttpHeaders } from 'node:http'
 import { once } from 'node:events'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
@@ -40,7 +41,7 @@ export async function serveSearch (parts: SearchParts, level: Level, request: Fa
     // Past this line a failure can only cut the body, so the first answer is awaited here.
     let next = await answers.next()
     reply.hijack()
-    reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': offer.type, ...search.warnings.length > 0 && { warning: search.warnings } } as Record<string, string>)
+    reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': offer.type, ...search.warnings.length > 0 && { warning: search.warnings } } as OutgoingHttpHeaders)
     let separator = '['
     try {
       while (next.done !== true) {
