@@ -39,10 +39,13 @@ export async function * find (association: Association, identifier: DicomJson, o
   if (relational && association.extended(context.abstractSyntax)?.[0] !== 1) {
     throw new PeerError('PACS_CONTEXT', 'the peer did not agree to relational queries', { facts: { abstractSyntax: context.abstractSyntax } })
   }
-  signal?.throwIfAborted()
   const leaving = new AbortController()
-  const onAbort = (): void => { leaving.abort(signal?.reason) }
-  signal?.addEventListener('abort', onAbort)
+  const leave = (): void => {
+    leaving.abort(signal?.reason)
+    association.resume() // what still comes must be read to get at the final response
+  }
+  signal?.addEventListener('abort', leave)
+  if (signal?.aborted === true) leave()
   const matches: Buffer[] = []
   let news = Promise.withResolvers<void>()
   let isDone = false
@@ -77,10 +80,9 @@ export async function * find (association: Association, identifier: DicomJson, o
     }
     assertFinished(await exchange, signal)
   } finally {
-    signal?.removeEventListener('abort', onAbort)
+    signal?.removeEventListener('abort', leave)
     if (!isDone) {
-      leaving.abort()
-      association.resume()
+      leave()
       await exchange.catch(() => {})
     }
   }
