@@ -29,6 +29,20 @@ function echoResponse (messageId: number | undefined, changes: Partial<CommandSe
   return encodeMessage(1, { CommandField: 0x8030, MessageIDBeingRespondedTo: messageId, CommandDataSetType: NO_DATA_SET, Status: 0, ...changes }, undefined, 16384)
 }
 
+test('an association leaves nothing behind, however it ended: no socket, no timer', async t => {
+  const before = process.getActiveResourcesInfo().toSorted()
+  const scp = await testScp(t)
+  const peer: Peer = peerOf(scp)
+  await (await openAssociation(peer, PROPOSALS)).release()
+  const aborted = await openAssociation(peer, PROPOSALS)
+  aborted.abort()
+  await aborted.closed
+  await t.rejects(openAssociation({ ...peer, calledTitle: 'WRONG' }, PROPOSALS))
+  await scp.close()
+  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => { setImmediate(resolve) })
+  t.same(process.getActiveResourcesInfo().filter(kind => kind !== 'Immediate').toSorted(), before)
+})
+
 test('an association is opened, used and released, and says who the peer is', async t => {
   const scp = await testScp(t)
   const association = await openAssociation(peerOf(scp), PROPOSALS)
@@ -306,18 +320,4 @@ test('one context is proposed per syntax, the first choices first, 128 at most',
   const many = oneContextPerSyntax(Array.from({ length: 100 }, (_, index) => ({ abstractSyntax: `1.${index}`, transferSyntaxes: ['1', '2'] })))
   t.equal(many.length, 128)
   t.equal(many[99]!.abstractSyntax, '1.99')
-})
-
-test('an association leaves nothing behind, however it ended', async t => {
-  const scp = await testScp(t)
-  const before = process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length
-  const peer: Peer = peerOf(scp)
-  await (await openAssociation(peer, PROPOSALS)).release()
-  const aborted = await openAssociation(peer, PROPOSALS)
-  aborted.abort()
-  await aborted.closed
-  await t.rejects(openAssociation({ ...peer, calledTitle: 'WRONG' }, PROPOSALS))
-  while (process.getActiveResourcesInfo().filter(kind => kind === 'TCPSocketWrap').length > 0) await sleep(1)
-  await sleep(1)
-  t.equal(process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length, before)
 })

@@ -26,6 +26,19 @@ function storeRequest (dataset: Uint8Array, changes: Partial<CommandSet> = {}, c
 const ABORTED_BY_PROVIDER = (reason: number): { type: number, body: Buffer } => ({ type: 7, body: Buffer.of(0, 0, 2, reason) })
 const RELEASED = { type: 6, body: Buffer.alloc(4) }
 
+test('after the server is closed nothing of it is left: no socket, no timer', async t => {
+  const before = process.getActiveResourcesInfo().toSorted()
+  const scp = await testScp(t)
+  const peers = [await rawPeer(t, scp.port), await associatedPeer(t, scp.port), await associatedPeer(t, scp.port)]
+  peers[1]!.write(storeRequest(Buffer.alloc(1000)).subarray(0, 500))
+  peers[2]!.write(bytes`09 00 00 00 00 00`)
+  const closed = peers.map(async peer => { await peer.closed() })
+  await scp.close()
+  await Promise.all(closed)
+  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => { setImmediate(resolve) })
+  t.same(process.getActiveResourcesInfo().filter(kind => kind !== 'Immediate').toSorted(), before)
+})
+
 test('an echo is answered, and a release', async t => {
   const scp = await testScp(t)
   const peer = await associatedPeer(t, scp.port)
@@ -394,19 +407,6 @@ test('an echo is answered while 500 sockets say nothing', async t => {
   t.ok(open <= 64, `${open} of them are still here, no more than one address may have`)
   await association.release()
   t.ok(scp.events.some(({ type }) => type === 'dropped'))
-})
-
-test('after the server is closed nothing of it is left: no socket, no timer', async t => {
-  const before = process.getActiveResourcesInfo().length
-  const scp = await testScp(t)
-  const peers = [await rawPeer(t, scp.port), await associatedPeer(t, scp.port), await associatedPeer(t, scp.port)]
-  peers[1]!.write(storeRequest(Buffer.alloc(1000)).subarray(0, 500))
-  peers[2]!.write(bytes`09 00 00 00 00 00`)
-  const closed = peers.map(async peer => { await peer.closed() })
-  await scp.close()
-  await Promise.all(closed)
-  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => { setImmediate(resolve) })
-  t.equal(process.getActiveResourcesInfo().filter(kind => kind !== 'Immediate').length, before, process.getActiveResourcesInfo().join(' '))
 })
 
 test('a port that is taken is an error, not a silence', async t => {
