@@ -99,7 +99,7 @@ test('series and images are found below their study, and nowhere else', { skip }
   const images = await find(pacs, 'QueryRetrieveLevel=IMAGE', `StudyInstanceUID=${studyUid}`, `SeriesInstanceUID=${series[1].seriesUid}`, 'SOPInstanceUID', 'InstanceNumber=7')
   t.same(values(images, 'SOPInstanceUID'), [series[1].instances[6].sopInstanceUid])
   const without = await run('findscu', ['-v', '-S', '-aec', pacs.aeTitle, '-k', 'QueryRetrieveLevel=SERIES', '-k', 'SeriesInstanceUID', '127.0.0.1', String(pacs.port)])
-  t.match(said(without), /IdentifierDoesNotMatchSOPClass/)
+  t.match(said(without), /DoesNotMatchSOPClass/)
 })
 
 test('the patient root model finds a patient with two studies', { skip }, async t => {
