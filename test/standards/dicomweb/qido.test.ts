@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'tap'
+import { decodeDataset, encodeDataset } from '#standards/dicom/dataset.ts'
 import { keywordOf, tagOf } from '#standards/dicom/dictionary.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { parseQido, qidoAnswer, warningHeader } from '#standards/dicomweb/qido.ts'
@@ -209,6 +210,20 @@ test('an answer says where to retrieve, in UTF-8, and no more than was asked', a
 test('a private attribute comes with its creator', async t => {
   const answer = qidoAnswer({ '00090010': { vr: 'LO', Value: ['GEMS_IDEN_01'] }, '00091001': { vr: 'UN' }, '00110010': { vr: 'LO', Value: ['other'] } }, studies('includefield=00091001'), 'https://box.example')
   t.same(Object.keys(answer).sort(), ['00090010', '00091001'])
+})
+
+test('what is asked survives its way to the PACS', async t => {
+  const query = new URLSearchParams([
+    ['PatientName', 'LEFÈVRE^Éloïse'], ['StudyDate', '20240101-20241231'], ['StudyInstanceUID', '1.2,1.3'], ['SeriesNumber', '3'], ['Modality', 'CT'], ['includefield', 'all'],
+    ['RequestAttributesSequence.ScheduledProcedureStepID', 'SPS1']
+  ])
+  const { identifier, steps } = parseQido('IMAGE', {}, query)
+  for (const asked of [identifier, ...steps.map(step => step.identifier)]) {
+    for (const syntax of ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1']) {
+      const { '00080005': _, ...received } = decodeDataset(encodeDataset(asked, syntax), syntax)
+      t.same(received, asked, syntax)
+    }
+  }
 })
 
 test('any query is either understood or refused by name', async () => {
