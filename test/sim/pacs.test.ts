@@ -210,6 +210,31 @@ test('a paused retrieve has sent so many images and no more, until it is let thr
   t.equal((await readdir(received)).length, 60)
 })
 
+test('a PACS that hesitates before it answers does answer in the end', { skip }, async t => {
+  const { pacs } = await desk(t, 'sr', 'mr')
+  const gate = pacs.control.pauseAnswers()
+  const finding = find(pacs, 'QueryRetrieveLevel=STUDY', 'PatientName')
+  await gate.reached
+  gate.release()
+  t.equal(values(await finding, 'PatientName').length, 2)
+  pacs.control.reset()
+  pacs.control.delayAnswers(1)
+  pacs.control.delaySubOperations(1)
+  t.match(said(await move(pacs, wholeStudy(study('sr')))), /Final Move Response \(Success\)/)
+})
+
+test('a destination where nobody listens fails the retrieve, and the PACS lives on', { skip }, async t => {
+  const { pacs } = await desk(t, 'sr')
+  const port = await freePort()
+  const lost = await startPacs({ studies: [study('sr')], destinations: () => ({ host: '127.0.0.1', port }) })
+  t.teardown(async () => { await lost.close() })
+  t.match(said(await move(lost, wholeStudy(study('sr')))), /OutOfResourcesSubOperations/)
+  t.equal((await find(lost, 'QueryRetrieveLevel=STUDY')).code, 0)
+  const wrong = await startPacs({ studies: [study('sr')], destinations: () => pacs })
+  t.teardown(async () => { await wrong.close() })
+  t.match(said(await move(wrong, wholeStudy(study('sr')))), /OutOfResourcesSubOperations/, 'or one that refuses the title')
+})
+
 test('a power cut in the middle of a retrieve leaves what was acknowledged', { skip }, async t => {
   const { pacs, received } = await desk(t, 'mr')
   pacs.control.cutAfterInstances(7)
