@@ -141,16 +141,17 @@ function decoder (label: string): TextDecoder {
 }
 
 /**
- * Bytes beyond ASCII where no set for them was declared, which the standard doesn't allow and old
- * devices do. UTF-8 hardly happens by chance; then whatever right half is listed; then Latin-1, as
- * this is France.
+ * Bytes beyond ASCII where no set for them is in force, which the standard doesn't allow and old
+ * devices do. A right half that is listed is meant; UTF-8 hardly happens by chance; then Latin-1,
+ * as this is France.
  */
 function guess (buffer: Buffer, plan: Plan): string {
+  const listed = LABELS.get(plan.sets.find(set => set.side === 1))
+  if (listed !== undefined) return decoder(listed).decode(buffer)
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer)
   } catch {
-    const listed = plan.sets.find(set => set.side === 1)
-    return decoder(LABELS.get(listed) ?? 'windows-1252').decode(buffer)
+    return decoder('windows-1252').decode(buffer)
   }
 }
 
