@@ -1,6 +1,7 @@
 /** Journeys with DCMTK's programs, in both roles. */
 
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { readFileSync, readdirSync, writeFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -71,7 +72,7 @@ test('what we send, storescp writes byte for byte', { skip: skipWithout('storesc
   const association = await openAssociation({ host: '127.0.0.1', port, calledTitle: 'STORESCP', callingTitle: 'BOX' }, PROPOSALS)
   await echo(association)
   for (const { sopInstanceUid, dataset } of SAMPLES) {
-    const pieces = [dataset.subarray(0, 1000), dataset.subarray(1000, 90_001), dataset.subarray(90_001)]
+    const pieces = [dataset.subarray(0, 1001), dataset.subarray(1001, 90_001), dataset.subarray(90_001)]
     t.same(await store(association, { sopClassUid: CT, sopInstanceUid, transferSyntaxUid: EXPLICIT, dataset: pieces }), { status: 0 })
   }
   await association.release()
@@ -111,6 +112,7 @@ test('dcmqrscp is asked, and brings what it has by C-MOVE and by C-GET', { skip:
       }
     }
   })
+  t.teardown(() => { association.abort() })
   for (const { sopInstanceUid, dataset } of SAMPLES) {
     t.match(await store(association, { sopClassUid: CT, sopInstanceUid, transferSyntaxUid: EXPLICIT, dataset }), { status: 0 })
   }
@@ -122,7 +124,7 @@ test('dcmqrscp is asked, and brings what it has by C-MOVE and by C-GET', { skip:
     '0020000E': { vr: 'UI' as const, Value: ['1.2.3.4.1.1'] },
     '00080018': { vr: 'UI' as const }
   }
-  const matches = await Array.fromAsync(find(association, { ...study, '00080005': { vr: 'CS', Value: ['ISO_IR 100'] }, '00100010': { vr: 'PN', Value: [{ Alphabetic: 'lefèvre*' }] } }))
+  const matches = await Array.fromAsync(find(association, { ...study, '00080005': { vr: 'CS', Value: ['ISO_IR 100'] }, '00100010': { vr: 'PN', Value: [{ Alphabetic: 'LEFÈVRE*' }] } }))
   t.equal(matches.length, 1)
   t.match(matches[0]!['00100010'], { Value: [{ Alphabetic: 'LEFÈVRE^Hélène' }] }, 'as the patient spells it')
   t.equal((await Array.fromAsync(find(association, images))).length, 3)
@@ -186,7 +188,7 @@ test('secure transport both ways: nothing is left open, and a silent handshake e
   await echo(association)
   t.match(await store(association, { sopClassUid: CT, sopInstanceUid: '1.2.3', transferSyntaxUid: EXPLICIT, dataset: Buffer.alloc(5_000_000) }), { status: 0 })
   t.equal(scp.stored[0]!.bytes.length, 5_000_000)
-  const silent = await import('node:net').then(({ connect }) => connect({ port: scp.port, host: '127.0.0.1' }))
+  const silent = connect({ port: scp.port, host: '127.0.0.1' })
   silent.on('error', () => {})
   silent.resume()
   await once(silent, 'close')
