@@ -57,7 +57,9 @@ export async function openHospital (options: HospitalOptions): Promise<Hospital>
   let boxPort = options.dimsePort
   let simulated: SimulatedPacs | undefined
   let box: ChildProcess | undefined
+  let closing = false
   const close = async (): Promise<void> => {
+    closing = true
     await end(box)
     await simulated?.close()
     await rm(join(folder, 'endpoints.json'), { force: true })
@@ -99,8 +101,11 @@ export async function openHospital (options: HospitalOptions): Promise<Hospital>
     say('[3/3] open\n')
     say(curls(endpoints))
     say(`\n  ${join(options.folder, 'endpoints.json')} says the same to a script; ${join(options.folder, 'box.log')} is the box's log. Ctrl-C ends everything.`)
-    const ended = once(box, 'exit') as Promise<[number | null, string | null]>
-    return { endpoints, close, broken: ended.then(([code, by]) => `the box ended by itself (${code ?? by}); its log: ${join(folder, 'box.log')}`) }
+    const broken = Promise.withResolvers<string>()
+    box.once('exit', (code, by) => {
+      if (!closing) broken.resolve(`the box ended by itself (${code ?? by}); its log: ${join(folder, 'box.log')}`)
+    })
+    return { endpoints, close, broken: broken.promise }
   } catch (error) {
     await close()
     throw error

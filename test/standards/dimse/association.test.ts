@@ -145,7 +145,7 @@ test('a peer who reads slowly is waited for, and one who stops reading is cut of
 test('a source that fails ends the association, since half of an object cannot be taken back', async t => {
   const scp = await testScp(t)
   const association = await openAssociation(peerOf(scp), PROPOSALS)
-  // eslint-disable-next-line require-yield
+
   async function * broken (): AsyncGenerator<Buffer> {
     yield Buffer.alloc(100_000)
     yield Buffer.alloc(100_000)
