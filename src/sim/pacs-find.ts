@@ -7,7 +7,7 @@
 
 import { describe, encodeAttributes, type Attributes, type Value } from './dataset-writer.ts'
 import { matches } from './pacs-matching.ts'
-import { plainText, type Held, type UniqueKeys } from './pacs-store.ts'
+import { plainText, type Held, type PacsStore, type UniqueKeys } from './pacs-store.ts'
 
 export type Level = 'PATIENT' | 'STUDY' | 'SERIES' | 'IMAGE'
 
@@ -26,45 +26,60 @@ export interface Refused { readonly refused: string }
 /**
  * The level and the unique keys of an identifier.
  *
- * @param retrieve a C-MOVE or C-GET must name what it wants; at its own level it may name several
+ * @param retrieve a C-MOVE or C-GET must name what it wants, and may name several at its own level.
+ *   Of a C-FIND, only the keys of the levels above are unique; its own are matched like the rest.
  */
 export function readKeys (identifier: Identifier, patientRoot: boolean, retrieve: boolean): { level: Level, keys: UniqueKeys } | Refused {
-  const level = plainText(identifier.QueryRetrieveLevel)
-  const index = LEVELS.indexOf(level as Level)
-  if (index < 0 || (index === 0 && !patientRoot)) return { refused: 'QueryRetrieveLevel' }
-  const lists = LEVELS.map(one => listOf(identifier[UNIQUE_KEYS[one]]))
-  for (let above = patientRoot ? 0 : 1; above < index; above++) {
-    if (lists[above]?.length !== 1) return { refused: `${UNIQUE_KEYS[LEVELS[above]]} is missing or not single` }
+  const own = LEVELS.indexOf(plainText(identifier.QueryRetrieveLevel) as Level)
+  const top = patientRoot ? 0 : 1
+  if (own < top) return { refused: 'QueryRetrieveLevel' }
+  const lists = LEVELS.map((level, index) => index < top || index > own || (index === own && !retrieve) ? undefined : listOf(identifier[UNIQUE_KEYS[level]]))
+  for (let index = top; index < own; index++) {
+    if (lists[index]?.length !== 1) return { refused: `${UNIQUE_KEYS[LEVELS[index]]} is missing or not single` }
   }
-  if (retrieve && lists[index] === undefined) return { refused: `${UNIQUE_KEYS[LEVELS[index]]} is missing` }
+  if (retrieve && lists[own] === undefined) return { refused: `${UNIQUE_KEYS[LEVELS[own]]} is missing` }
   const [patientIds, studyUids, seriesUids, instanceUids] = lists
-  return { level: LEVELS[index], keys: { patientIds: patientRoot ? patientIds : undefined, studyUids, seriesUids, instanceUids } }
+  return { level: LEVELS[own], keys: { patientIds, studyUids, seriesUids, instanceUids } }
 }
 
-/**
- * Everything that matches, one answer each, encoded when it is taken.
- *
- * @param held all that the PACS holds; narrowed down by the unique keys of the levels above
- * @param countsHidden computed attributes are unknown: returned empty, never matched
- */
-export function * findAnswers (held: readonly Held[], level: Level, identifier: Identifier, options: { aeTitle: string, explicitVr: boolean, countsHidden: boolean }): Generator<Buffer> {
-  const wanted = Object.keys(identifier).filter(keyword => !NO_KEYS.has(keyword) && describe(keyword) !== undefined)
-  const computed = options.countsHidden ? (): undefined => undefined : computedAttribute
-  for (const group of groups(held, level)) {
-    const known = attributesOf(group, level)
-    const answer: Record<string, Value> = {}
-    const found = wanted.every(keyword => {
-      const value = COMPUTED.has(keyword) ? computed(keyword, group, held) : known[keyword]
-      answer[keyword] = value ?? empty(keyword)
-      if (COMPUTED.has(keyword) && value === undefined) return true
-      return matches(keyword, plainText(identifier[keyword]), textsOf(value))
-    })
-    if (!found) continue
-    answer.QueryRetrieveLevel = level
-    answer.RetrieveAETitle = options.aeTitle
-    const characterSet = characterSetOf(answer)
-    if (characterSet !== undefined) answer.SpecificCharacterSet = characterSet
-    yield encodeAttributes(answer, options.explicitVr)
+export interface FindOptions {
+  readonly aeTitle: string
+  readonly explicitVr: boolean
+  /** Computed attributes are unknown: returned empty, never matched. */
+  readonly countsHidden: boolean
+}
+
+export interface Found {
+  /** FF00, or FF01 when a key is unknown at this level and was therefore ignored. */
+  readonly pendingStatus: number
+  /** One for each match, encoded when it is taken. */
+  readonly answers: Iterable<Buffer>
+}
+
+/** Everything below `keys` that matches. */
+export function find (store: PacsStore, level: Level, keys: UniqueKeys, identifier: Identifier, options: FindOptions): Found {
+  const all = store.all()
+  const entities = groups(store.select(keys), level)
+  const asked = Object.keys(identifier).filter(keyword => !NO_KEYS.has(keyword) && describe(keyword) !== undefined)
+  const supported = new Set(entities.flatMap(group => Object.keys(attributesOf(group, level))))
+  const isKnown = (keyword: string): boolean => COMPUTED.has(keyword) ? !options.countsHidden : supported.has(keyword)
+  const keyed = asked.filter(keyword => listOf(identifier[keyword]) !== undefined)
+  return {
+    pendingStatus: keyed.every(isKnown) ? 0xff00 : 0xff01,
+    answers: answers()
+  }
+
+  function * answers (): Generator<Buffer> {
+    for (const group of entities) {
+      const known = attributesOf(group, level)
+      const valueOf = (keyword: string): Value | undefined => !isKnown(keyword) ? undefined : COMPUTED.has(keyword) ? computedAttribute(keyword, group, all) : known[keyword]
+      if (!keyed.every(keyword => !isKnown(keyword) || matches(keyword, plainText(identifier[keyword]), textsOf(valueOf(keyword))))) continue
+      const answer: Record<string, Value> = { QueryRetrieveLevel: level, RetrieveAETitle: options.aeTitle }
+      for (const keyword of asked) answer[keyword] = valueOf(keyword) ?? empty(keyword)
+      const characterSet = characterSetOf(answer)
+      if (characterSet !== undefined) answer.SpecificCharacterSet = characterSet
+      yield encodeAttributes(answer, options.explicitVr)
+    }
   }
 }
 
@@ -122,6 +137,7 @@ function characterSetOf (answer: Attributes): string | undefined {
   return /^[\x20-\xff]*$/.test(text) ? 'ISO_IR 100' : 'ISO_IR 192'
 }
 
+/** What a key asks for in particular; undefined when it matches everything. */
 function listOf (value: unknown): readonly string[] | undefined {
   const text = plainText(value)
   const list = (typeof text === 'string' ? text.split('\\') : text ?? []).map(uid => uid.trim()).filter(uid => uid !== '' && uid !== '*')
