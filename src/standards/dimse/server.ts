@@ -11,6 +11,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import type { PeerError } from '#core/errors.ts'
 import { Alarm } from './alarm.ts'
+import type { AssociateRequest } from './associate.ts'
 import { nextAssociationId } from './association-id.ts'
 import { LIMITS, TIMERS, type Limits, type Timers } from './limits.ts'
 import { Lobby, type Visitor } from './lobby.ts'
@@ -50,6 +51,8 @@ export interface ScpOptions {
   readonly limits?: Partial<Limits>
   readonly tls?: TlsOptions
   readonly onEvent?: (event: ScpEvent) => void
+  /** All that a caller proposes, before it is judged: for whoever proves a path, too much for a log. */
+  readonly onRequest?: (request: AssociateRequest, address: string) => void
 }
 
 export type ScpEvent =
@@ -185,7 +188,7 @@ class Desk {
 
   serve (socket: Socket, arrival: Arrival): void {
     const { id: associationId, address } = arrival
-    const { transferSyntaxes, abstractSyntaxes, onStore } = this.#options
+    const { transferSyntaxes, abstractSyntaxes, onStore, onRequest } = this.#options
     const served = new Served(socket, {
       associationId,
       address,
@@ -194,6 +197,7 @@ class Desk {
       transferSyntaxes,
       abstractSyntaxes,
       onStore,
+      onRequest: request => { onRequest?.(request, address) },
       refuse: caller => this.#refuse(caller),
       onAccepted: (caller, contexts) => {
         this.#lobby.leave(arrival)
