@@ -228,14 +228,14 @@ test('a PACS that learns our address later needs no restart of ours', async t =>
 
 test('one that sends less than it has is asked for the missing alone, by name', async t => {
   const site = await openSite(t, [study])
-  const gate = site.sim.control.pauseSubOperations(14)
   site.sim.control.sendLess(2)
+  const gate = site.sim.control.pauseSubOperations(0)
   const answer = ask(seriesUrl(site))
-  await until(() => site.sim.control.asked.filter(one => one.service === 'find' && one.level === 'IMAGE').length === 1)
-  site.sim.control.reset()
+  await gate.reached
+  site.sim.control.sendLess(0)
   gate.release()
   t.equal((await objectsOf(await answer)).length, 7)
-  const named = site.sim.control.asked.filter(one => one.service === 'move').flatMap(one => one.identifier.SOPInstanceUID as string[])
+  const named = site.sim.control.asked.filter(one => one.service === 'move' && one.level === 'IMAGE').flatMap(one => one.identifier.SOPInstanceUID as string[])
   t.same(named.sort(), second.instances.slice(5).map(one => one.sopInstanceUid).sort())
 })
 
