@@ -84,4 +84,3 @@ export function arrivalFacts (arrival: Arrival, began: number): NonNullable<Outc
     ...transferMilliseconds >= 1 && { bytesPerSecond: Math.round(bytes / transferMilliseconds * 1000) }
   }
 }
-

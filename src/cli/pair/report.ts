@@ -42,6 +42,7 @@ function show (label: string, value: unknown, words: Words): string {
   if (Array.isArray(value)) return value.map(one => show(label, one, words)).join(', ')
   if (typeof value === 'boolean') return value ? words.yes : words.no
   if (typeof value === 'number') {
+    if (label === 'pduBytesMax') return value === 0 ? words.unlimited : String(value)
     if (label === 'bytesPerSecond') return words.perSecond(words.bytes(value))
     if (label.endsWith('Milliseconds')) return words.milliseconds(value)
     return /bytes/i.test(label) ? words.bytes(value) : String(value)
