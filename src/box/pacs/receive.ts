@@ -7,7 +7,7 @@
  */
 
 import { CapacityError, DrimboxError } from '#core/errors.ts'
-import { parseUid } from '#core/uid.ts'
+import { isUid } from '#core/uid.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
 import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/store-provider.ts'
@@ -155,7 +155,7 @@ class Incoming implements StoreSink {
     }
     if (studyUid === undefined || seriesUid === undefined) return
     // They name folders: what isn't a UID goes no further.
-    if (!isNameable(studyUid) || !isNameable(seriesUid)) {
+    if (!isUid(studyUid) || !isUid(seriesUid)) {
       this.#refuse(STORE_STATUS.cannotUnderstand, 'not-a-uid')
       return
     }
@@ -212,14 +212,5 @@ class Incoming implements StoreSink {
     await this.#spilled.catch(() => {})
     await this.#spill.then(async spill => { await spill.drop() }).catch(() => {})
     this.#spill = undefined
-  }
-}
-
-function isNameable (text: string): boolean {
-  try {
-    parseUid(text)
-    return true
-  } catch {
-    return false
   }
 }
