@@ -1,10 +1,9 @@
 /**
- * DICOM unique identifiers: read at the door, made under the ISO root for UUIDs.
+ * DICOM unique identifiers, read at the door.
  *
- * Source: DICOM PS3.5 §9.1 (form) and §B.2 (UUID-derived, root 2.25).
+ * Source: DICOM PS3.5 §9.1.
  */
 
-import { randomBytes } from 'node:crypto'
 import { RequestError } from './errors.ts'
 
 declare const checked: unique symbol
@@ -31,9 +30,4 @@ export function isUid (text: string): text is Uid {
 export function parseUid (text: string): Uid {
   if (!isUid(text)) throw new RequestError('UID_INVALID', 'not a DICOM UID', { facts: { length: text.length } })
   return text
-}
-
-/** A new UID under 2.25, from 128 random bits: at most 44 characters. */
-export function newUid (): Uid {
-  return `2.25.${BigInt('0x' + randomBytes(16).toString('hex'))}` as Uid
 }
