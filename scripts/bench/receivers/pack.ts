@@ -49,8 +49,6 @@ const scp = await listen({
     if (event.type === 'released' || event.type === 'ended') void settle()
   }
 })
-console.log(`listening on ${scp.port}`)
-
 async function settle (): Promise<void> {
   const filled = [...packs.values()]
   packs.clear()
@@ -75,3 +73,4 @@ process.on('SIGTERM', () => {
     process.exit(0)
   })
 })
+console.log(`listening on ${scp.port}`)
