@@ -26,7 +26,16 @@ export default [
     }
   })),
   {
+    files: ['**/*.ts'],
     rules: {
+      // `using _held = …` holds something until the end of its block.
+      '@typescript-eslint/no-unused-vars': ['error', { args: 'none', caughtErrors: 'none', ignoreRestSiblings: true, vars: 'all', varsIgnorePattern: '^_' }]
+    }
+  },
+  {
+    rules: {
+      // `void promise` says that nobody waits for it on purpose.
+      'no-void': ['error', { allowAsStatement: true }],
       // A standard's line of hexadecimal or a table reads best on one line.
       '@stylistic/max-len': 'off'
     }

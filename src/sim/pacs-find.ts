@@ -133,8 +133,8 @@ function textsOf (value: Value | undefined): string[] {
 /** Latin-1 as long as it will do; none for plain ASCII, since old PACS say nothing then. */
 function characterSetOf (answer: Attributes): string | undefined {
   const text = Object.values(answer).flatMap(textsOf).join('')
-  if (/^[\x20-\x7e\\]*$/.test(text)) return undefined
-  return /^[\x20-\xff]*$/.test(text) ? 'ISO_IR 100' : 'ISO_IR 192'
+  if (/^[\t\n\f\r -~]*$/.test(text)) return undefined
+  return /^[\t\n\f\r -\xff]*$/.test(text) ? 'ISO_IR 100' : 'ISO_IR 192'
 }
 
 /** What a key asks for in particular; undefined when it matches everything. */

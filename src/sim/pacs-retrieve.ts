@@ -5,6 +5,7 @@
  * Source: DICOM PS3.4 §C.4.2 (C-MOVE) and §C.4.3 (C-GET), Tables C.4-2 and C.4-3 for the statuses.
  */
 
+import { once } from 'node:events'
 import type { PacsControl } from './pacs-control.ts'
 import type { Cut, MoveOriginator, Sender } from './pacs-send.ts'
 import type { Held } from './pacs-store.ts'
@@ -69,8 +70,10 @@ export async function retrieve (objects: readonly Held[], sender: Sender, parts:
         counts.failed++
         failedUids.push(held.sopInstanceUid)
       }
-      if (plan.cut?.instances === sent + 1) cut?.now()
-      signal.throwIfAborted()
+      if (plan.cut?.instances === sent + 1) {
+        cut?.now()
+        await aborted(signal)
+      }
       if (counts.remaining > 0) await onPending(counts)
     }
   } catch (error) {
@@ -93,6 +96,13 @@ export async function retrieve (objects: readonly Held[], sender: Sender, parts:
 /** A retrieve of which nothing could be sent. */
 export function refusedOutcome (objects: readonly Held[], comment: string): Outcome {
   return finalOutcome({ remaining: 0, completed: 0, failed: objects.length, warning: 0 }, objects.map(held => held.sopInstanceUid), comment)
+}
+
+/** @throws the reason, once the signal has fired */
+async function aborted (signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  await once(signal, 'abort')
+  signal.throwIfAborted()
 }
 
 function finalOutcome (counts: Counts, failedUids: readonly string[], comment?: string): Outcome {

@@ -9,7 +9,6 @@
 import { connect, type Socket } from 'node:net'
 import dimse from 'dcmjs-dimse'
 import type { Held } from './pacs-store.ts'
-import { IMPLICIT_LE } from './transfer-syntaxes.ts'
 
 /** A peer may be silent for as long as a test likes; it is never dcmjs-dimse that gives up. */
 export const PATIENCE = { connectTimeout: 3_600_000, associationTimeout: 3_600_000, pduTimeout: 3_600_000 } as const
@@ -81,8 +80,9 @@ export async function storeOn (network: Network, association: InstanceType<typeo
 }
 
 /**
- * dcmjs-dimse (0.3.3) keeps the bytes of a command without data set and parses them again with
- * each command that follows: a thousand C-STORE responses would take a minute.
+ * dcmjs-dimse (0.3.3) keeps the bytes of a command without data set, and parses them again with
+ * each such command that follows; it also keeps each request. A thousand C-STORE sub-operations on
+ * one association would cost the square of that.
  */
 export function forgetCommand (network: Network): void {
   (network as unknown as { dimseStream: unknown }).dimseStream = undefined
@@ -141,13 +141,13 @@ export async function withSender<T> (
   }
 }
 
+/** Each class with each syntax in which one of its objects can be sent. */
 function pairs (objects: readonly Held[]): [string, string][] {
   const seen = new Map<string, [string, string]>()
   for (const { sopClassUid, syntaxes } of objects) {
     for (const syntax of syntaxes) seen.set(`${sopClassUid} ${syntax}`, [sopClassUid, syntax])
   }
-  // Implicit little endian last: dcmjs-dimse takes the last context that fits.
-  return [...seen.values()].sort(([, a], [, b]) => Number(a === IMPLICIT_LE) - Number(b === IMPLICIT_LE)).slice(0, CONTEXTS_MAX)
+  return [...seen.values()].slice(0, CONTEXTS_MAX)
 }
 
 /** A power cut: what it watches lets so many bytes through, then closes in the middle of a PDU. */

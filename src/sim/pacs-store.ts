@@ -15,6 +15,9 @@ import { EXPLICIT_LE, IMPLICIT_LE } from './transfer-syntaxes.ts'
 /** What imports may take in memory: enough for a test, little enough for a desk. */
 const RECEIVED_BYTES_MAX = 256 * 1024 * 1024
 
+/** PS3.4 Table B.2-1. */
+const STORE_STATUS = { success: 0x0000, outOfResources: 0xa700, mismatch: 0xa900, cannotUnderstand: 0xc000 } as const
+
 /** One object with where it belongs: a row of the PACS's index. */
 export interface Held {
   readonly study: Attributes
@@ -41,7 +44,8 @@ export interface UniqueKeys {
 export class PacsStore {
   readonly #held = new Map<string, Held>()
   readonly #control: PacsControl
-  #receivedBytes = 0
+  /** What imports weigh, by SOP instance UID. */
+  readonly #received = new Map<string, number>()
 
   constructor (studies: readonly GeneratedStudy[], control: PacsControl) {
     this.#control = control
@@ -80,12 +84,13 @@ export class PacsStore {
    * @returns a C-STORE status (PS3.4 Table B.2-1)
    */
   receive (bytes: Buffer, transferSyntaxUid: string, sopClassUid: string, sopInstanceUid: string): number {
-    if (this.#receivedBytes + bytes.length > RECEIVED_BYTES_MAX) return 0xa700
+    const others = [...this.#received].reduce((sum, [uid, length]) => sum + (uid === sopInstanceUid ? 0 : length), 0)
+    if (others + bytes.length > RECEIVED_BYTES_MAX) return STORE_STATUS.outOfResources
     const attributes = indexedAttributes(bytes, transferSyntaxUid)
     const { StudyInstanceUID: studyUid, SeriesInstanceUID: seriesUid } = attributes
-    if (typeof studyUid !== 'string' || typeof seriesUid !== 'string') return 0xc000
-    if (attributes.SOPClassUID !== sopClassUid || attributes.SOPInstanceUID !== sopInstanceUid) return 0xa900
-    this.#receivedBytes += bytes.length
+    if (typeof studyUid !== 'string' || typeof seriesUid !== 'string') return STORE_STATUS.cannotUnderstand
+    if (attributes.SOPClassUID !== sopClassUid || attributes.SOPInstanceUID !== sopInstanceUid) return STORE_STATUS.mismatch
+    this.#received.set(sopInstanceUid, bytes.length)
     this.#held.set(sopInstanceUid, {
       study: attributes,
       series: attributes,
@@ -98,7 +103,7 @@ export class PacsStore {
       syntaxes: [transferSyntaxUid],
       bytes: async () => bytes
     })
-    return 0
+    return STORE_STATUS.success
   }
 }
 
@@ -120,12 +125,21 @@ function heldFrom (study: GeneratedStudy, series: GeneratedSeries, instance: Gen
 
 /** The texts and numbers of a received data set, by keyword: what C-FIND can look for. */
 function indexedAttributes (bytes: Buffer, transferSyntaxUid: string): Attributes {
-  const attributes: Record<string, string | number | readonly string[]> = {}
-  for (const [keyword, value] of Object.entries(new dimse.Dataset(bytes, transferSyntaxUid).getElements())) {
+  const attributes: Record<string, string | readonly string[]> = {}
+  for (const [keyword, value] of Object.entries(elementsOf(bytes, transferSyntaxUid))) {
     const text = plainText(value)
     if (text !== undefined) attributes[keyword] = text
   }
   return attributes
+}
+
+/** Empty where dcmjs can't read it: the caller then misses its UIDs. */
+function elementsOf (bytes: Buffer, transferSyntaxUid: string): Record<string, unknown> {
+  try {
+    return new dimse.Dataset(bytes, transferSyntaxUid).getElements()
+  } catch {
+    return {}
+  }
 }
 
 /** A value as dcmjs gives it (text, number, list, person name object), as text; undefined for all others. */

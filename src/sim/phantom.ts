@@ -43,15 +43,23 @@ export function ctSlice (level: number, seed: number): Uint16Array {
   const height = 0.52 + 0.06 * Math.sin(4 * level + 1)
   const lung = Math.max(0, Math.sin(Math.PI * Math.min(1, 1.7 * level))) * 0.3
   const liver = Math.max(0, Math.sin(Math.PI * Math.max(0, 1.8 * level - 0.8))) * 0.34
+  const heart = 12 * Math.sin(9 * level)
   return draw(512, 512, 12, seed, (x, y, sample) => {
-    sample.noise = 19
     const body = disc(x, y, 0, 0, width, height)
-    if (x * x + y * y > 0.96) { sample.value = 0; sample.noise = 0 } else if (body > 1) { sample.value = y > 0.66 && y < 0.69 ? 750 : 26; sample.noise = 9 } else if (disc(x, y, 0, 0.34, 0.1) < 1) sample.value = 1324 + 300 * Math.cos(40 * level)
-    else if (lung > 0.02 && (disc(x, y, -0.33, -0.04, lung, lung * 1.2) < 1 || disc(x, y, 0.33, -0.04, lung, lung * 1.2) < 1)) sample.value = 174 + 60 * Math.sin(40 * x + 30 * level) * Math.sin(37 * y)
-    else if (liver > 0.02 && disc(x, y, -0.28, -0.08, liver, liver * 0.9) < 1) sample.value = 1134
-    else if (disc(x, y, 0.06, 0.16, 0.05) < 1) sample.value = 1290
-    else sample.value = body > 0.86 ? 934 : 1069 + 12 * Math.sin(14 * x + 9 * level) * Math.cos(17 * y)
+    const inLung = lung > 0.02 && (disc(x, y, -0.33, -0.04, lung, lung * 1.2) < 1 || disc(x, y, 0.33, -0.04, lung, lung * 1.2) < 1)
+    if (x * x + y * y > 0.96) return set(sample, 0, 0) // outside the field of view
+    if (body > 1) return set(sample, y > 0.66 && y < 0.69 ? 750 : 26, 9) // table, air
+    if (disc(x, y, 0, 0.34, 0.1) < 1) return set(sample, 1324 + 300 * Math.cos(40 * level), 19) // spine
+    if (inLung) return set(sample, 174 + 60 * Math.sin(40 * x + 30 * level) * Math.sin(37 * y), 19)
+    if (liver > 0.02 && disc(x, y, -0.28, -0.08, liver, liver * 0.9) < 1) return set(sample, 1134, 19)
+    if (disc(x, y, 0.06, 0.16, 0.05) < 1) return set(sample, 1290, 19) // aorta
+    set(sample, body > 0.86 ? 934 : 1069 + heart * Math.cos(17 * y) * Math.sin(14 * x), 19) // fat, then the rest
   })
+}
+
+function set (sample: Sample, value: number, noise: number): void {
+  sample.value = value
+  sample.noise = noise
 }
 
 /** An MR slice of a head, 256×256, 12 bits. `contrast` from 0 (T1) to 1 (T2). */

@@ -11,7 +11,7 @@ export function seededUid (...names: readonly (string | number)[]): string {
 }
 
 /** Numbers in [0, 1): a small generator (mulberry32), good enough for noise in a picture. */
-export function seededRandom (seed: number): () => number {
+function seededRandom (seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -4,7 +4,7 @@
  * Source: RFC 9457, RFC 9110.
  */
 
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, { LogController, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { DrimboxError, RequestError } from '#core/errors.ts'
 import { problem } from '#standards/dicomweb/problem.ts'
@@ -25,7 +25,7 @@ export interface HttpSettings {
 export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: 1 << 20,
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX, ignoreTrailingSlash: true },

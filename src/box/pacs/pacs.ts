@@ -4,8 +4,6 @@
  * Wires slots, query, mover, supply and the listening side together for one PACS.
  */
 
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Cache } from '../cache/cache.ts'
@@ -17,6 +15,7 @@ import { clientTls, serverTls } from './tls.ts'
 import { mover } from './mover.ts'
 import { Query } from './query.ts'
 import { receiver } from './receive.ts'
+import { Senders } from './senders.ts'
 import { Slots } from './slots.ts'
 import { Supply } from './supply.ts'
 import { RECEIVED_SYNTAXES } from './syntaxes.ts'
@@ -29,8 +28,6 @@ const QUERY_CLASSES = [
 ]
 /** Explicit first: values of private or retired elements keep their VR. */
 const QUERY_SYNTAXES = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2']
-/** Where a PACS calls from is looked up again after so long, in milliseconds. */
-const ADDRESS_MS = 60_000
 
 export interface Pacs {
   readonly query: Query
@@ -87,35 +84,5 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
       await scp.close()
       senders.close()
     }
-  }
-}
-
-/** Who may send to us: titles, each from its addresses. Names are looked up now and then, never while a caller waits. */
-class Senders {
-  readonly #pacs: Config['pacs']
-  readonly #timer: NodeJS.Timeout
-  #own: ReadonlySet<string> = new Set()
-
-  constructor (pacs: Config['pacs']) {
-    this.#pacs = pacs
-    this.#timer = setInterval(() => { void this.refresh() }, ADDRESS_MS).unref()
-  }
-
-  /** A name that can't be resolved keeps what it led to before. */
-  async refresh (): Promise<void> {
-    const { host } = this.#pacs
-    if (isIP(host) !== 0) this.#own = new Set([host])
-    else this.#own = new Set((await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address).concat([...this.#own]))
-  }
-
-  admits (title: string, address: string): boolean {
-    const plain = address.replace(/^::ffff:/, '')
-    const { senders, calledTitle } = this.#pacs
-    const rules = senders.length > 0 ? senders : [{ title: calledTitle }]
-    return rules.some(rule => rule.title.trim() === title && (rule.addresses === undefined ? this.#own.has(plain) : rule.addresses.includes(plain)))
-  }
-
-  close (): void {
-    clearInterval(this.#timer)
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { DicomJson } from '#standards/dicom/json.ts'
-import { firstText } from '#standards/dicom/json.ts'
+import { firstText } from '#standards/dicom/dataset.ts'
 import { find, type FindOptions } from '#standards/dimse/find.ts'
 import type { Slots } from './slots.ts'
 

@@ -11,11 +11,11 @@ import { createInflateRaw, constants } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError, RequestError } from '#core/errors.ts'
 import { choose, parseAccept } from '#standards/dicomweb/accept.ts'
-import { compressFragment, joinFragments, type Fragment } from '#standards/dicomweb/deflate-fragments.ts'
+import { joinFragments, storedFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Stored } from '../cache/stored.ts'
-import type { ObjectSet, Target } from '../pacs/supply.ts'
+import type { Target } from '../pacs/supply.ts'
 import { instanceMetadata, type BulkDataUri, type SeriesMetadata } from './metadata.ts'
 import { acceptParameter, hangUp, type ObjectParts } from './objects.ts'
 
@@ -46,7 +46,7 @@ export async function serveMetadata (parts: DescribeParts, request: FastifyReque
       return
     }
     if (state !== 'complete') reply.code(206).header('warning', `299 drimbox "${sayCompleteness(set.completeness())}"`)
-    const fragments = await gather(parts, target.study, series, set)
+    const fragments = await gather(parts, target.study, series)
     await sendFragments(request, reply, fragments)
   } finally {
     set.close()
@@ -54,17 +54,15 @@ export async function serveMetadata (parts: DescribeParts, request: FastifyReque
 }
 
 /** One fragment for each series, with the brackets and commas between. */
-async function gather ({ cache, metadata }: DescribeParts, study: string, series: Iterable<string>, _held: ObjectSet): Promise<Fragment[]> {
-  const [open, comma, close] = await Promise.all(['[', ',', ']'].map(async text => await compressFragment(Buffer.from(text))))
+async function gather ({ cache, metadata }: DescribeParts, study: string, series: Iterable<string>): Promise<Fragment[]> {
   const fragments: Fragment[] = []
-  for (const uid of series) fragments.push(fragments.length === 0 ? open : comma, await metadata.of(cache.pack(study, uid)))
-  return [...fragments, close]
+  for (const uid of series) fragments.push(storedFragment(fragments.length === 0 ? '[' : ','), await metadata.of(cache.pack(study, uid)))
+  return [...fragments, storedFragment(']')]
 }
 
 async function sendFragments (request: FastifyRequest, reply: FastifyReply, fragments: readonly Fragment[]): Promise<void> {
   if (/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
-    const pieces = [...joinFragments(fragments)]
-    await reply.header('content-encoding', 'gzip').send(Buffer.concat(pieces))
+    await reply.header('content-encoding', 'gzip').send(Readable.from(joinFragments(fragments)))
     return
   }
   reply.hijack()

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { CapacityError, RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
-import { compressFragment, type Fragment } from '#standards/dicomweb/deflate-fragments.ts'
+import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import type { Pack } from '../cache/pack.ts'
 import type { Stored } from '../cache/stored.ts'
 

@@ -12,7 +12,7 @@ import { RequestError } from '#core/errors.ts'
 import { choose, parseAccept } from '#standards/dicomweb/accept.ts'
 import { parseQido, qidoAnswer, type QidoRequest } from '#standards/dicomweb/qido.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
-import { firstText } from '#standards/dicom/json.ts'
+import { firstText } from '#standards/dicom/dataset.ts'
 import { levelKeys, type Query } from '../pacs/query.ts'
 import { acceptParameter, hangUp } from './objects.ts'
 

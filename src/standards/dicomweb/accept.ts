@@ -12,7 +12,7 @@ import { RequestError } from '#core/errors.ts'
 import { isUid } from '#core/uid.ts'
 
 export interface MediaRange {
-  /** Lower case: 'multipart/related', 'application/dicom', 'image/*', anything. */
+  /** Lower case: 'multipart/related', 'application/dicom', with asterisks for any. */
   readonly type: string
   /** The `type="…"` of multipart/related, lower case. */
   readonly inner?: string

@@ -56,7 +56,7 @@ export interface MultipartLimits {
   readonly aroundBytesMax: number
 }
 
-export const MULTIPART_LIMITS: MultipartLimits = { headerBytesMax: 8192, partsMax: 200_000, aroundBytesMax: 8192 }
+const LIMITS: MultipartLimits = { headerBytesMax: 8192, partsMax: 200_000, aroundBytesMax: 8192 }
 
 /**
  * Reads parts as they come. Leaving the loop gives the source back.
@@ -67,7 +67,7 @@ export const MULTIPART_LIMITS: MultipartLimits = { headerBytesMax: 8192, partsMa
  */
 export async function * readMultipart (source: AsyncIterable<Uint8Array>, boundary: string, limits: Partial<MultipartLimits> = {}): AsyncGenerator<Part> {
   if (!BOUNDARY.test(boundary)) throw malformed('not a boundary')
-  const { headerBytesMax, partsMax, aroundBytesMax } = { ...MULTIPART_LIMITS, ...limits }
+  const { headerBytesMax, partsMax, aroundBytesMax } = { ...LIMITS, ...limits }
   const reader = new Reader(source, boundary)
   try {
     await reader.passOver(aroundBytesMax)

@@ -74,7 +74,7 @@ const TITLES = {
 } as const satisfies Record<Code | 'INTERNAL', readonly [fr: string, en: string]>
 
 /** RFC 9457 §3, with `code` and `facts` as extension members. */
-export interface ProblemBody {
+interface ProblemBody {
   /** Stable and resolvable by nobody on purpose: a name, `urn:drimbox:problem:PACS_TIMEOUT`. */
   readonly type: string
   readonly title: string

@@ -271,6 +271,10 @@ export class Association {
     try {
       const [response] = await Promise.all([outstanding.final.promise, this.#send(outstanding)])
       return response
+    } catch (error) {
+      // The association is over, unless the object to send couldn't be read: half of it cannot be taken back.
+      this.#upper.abort(new PeerError('CANCELLED', 'the object to send could not be read', { cause: error, facts: this.#facts }))
+      throw error
     } finally {
       signal?.removeEventListener('abort', onAbort)
       cancelling.stop()
@@ -285,12 +289,7 @@ export class Association {
     if (object === undefined) {
       this.#upper.send(encodeMessage(context.id, command, identifier, this.#pduBytesMax))
     } else {
-      try {
-        await sendObject(this.#upper, context.id, command, object, this.#pduBytesMax)
-      } catch (error) {
-        this.#upper.abort(new PeerError('CANCELLED', 'the object to send could not be read', { cause: error, facts: this.#facts }))
-        throw error
-      }
+      await sendObject(this.#upper, context.id, command, object, this.#pduBytesMax)
     }
     if (this.open) this.#upper.watch(this.#timers.responseSeconds, 'response')
   }

@@ -23,10 +23,13 @@ export interface FindOptions {
 /** Service class application information of PS3.4 §C.5.1.1: relational queries asked for. */
 export const RELATIONAL_QUERIES = Uint8Array.of(1)
 
+const SPECIFIC_CHARACTER_SET = '00080005'
+
 /** Matches read ahead of whoever reads them. */
 const AHEAD_MAX = 64
 
 /**
+ * A match that doesn't say its character set is read in the one that the request names, if it names one.
  * Leaving the loop early sends C-CANCEL and waits, bounded, for the final response, so that the association can
  * be used again.
  *
@@ -39,10 +42,14 @@ export async function * find (association: Association, identifier: DicomJson, o
   if (relational && association.extended(context.abstractSyntax)?.[0] !== 1) {
     throw new PeerError('PACS_CONTEXT', 'the peer did not agree to relational queries', { facts: { abstractSyntax: context.abstractSyntax } })
   }
-  signal?.throwIfAborted()
   const leaving = new AbortController()
-  const onAbort = (): void => { leaving.abort(signal?.reason) }
-  signal?.addEventListener('abort', onAbort)
+  const leave = (): void => {
+    leaving.abort(signal?.reason)
+    association.resume() // what still comes must be read to get at the final response
+  }
+  signal?.addEventListener('abort', leave)
+  if (signal?.aborted === true) leave()
+  const characterSet = identifier[SPECIFIC_CHARACTER_SET]?.Value?.filter(term => typeof term === 'string')
   const matches: Buffer[] = []
   let news = Promise.withResolvers<void>()
   let isDone = false
@@ -67,7 +74,7 @@ export async function * find (association: Association, identifier: DicomJson, o
       const match = matches.shift()
       if (match !== undefined) {
         if (matches.length === 0) association.resume()
-        yield decodeDataset(match, context.transferSyntax)
+        yield decodeDataset(match, context.transferSyntax, { characterSet })
       } else if (isDone) {
         break
       } else {
@@ -77,10 +84,9 @@ export async function * find (association: Association, identifier: DicomJson, o
     }
     assertFinished(await exchange, signal)
   } finally {
-    signal?.removeEventListener('abort', onAbort)
+    signal?.removeEventListener('abort', leave)
     if (!isDone) {
-      leaving.abort()
-      association.resume()
+      leave()
       await exchange.catch(() => {})
     }
   }

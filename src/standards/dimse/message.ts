@@ -83,13 +83,18 @@ export class MessageReader {
 
 /** The whole message as one buffer, so that it can leave in one write. For what is small: no object's pixels. */
 export function encodeMessage (contextId: number, command: CommandSet, dataset: Uint8Array | undefined, pduBytesMax: number): Buffer {
-  const fragmentMax = pduBytesMax - PDV_HEADER_BYTES
+  const fragmentMax = fragmentBytesMax(pduBytesMax)
   const message = Buffer.alloc(
     fragmentedBytes(commandBytes(command), fragmentMax) +
     (dataset === undefined ? 0 : fragmentedBytes(dataset.length, fragmentMax)))
   const at = writeFragments(message, 0, contextId, CONTROL_COMMAND, encodeCommand(command), fragmentMax)
   if (dataset !== undefined) writeFragments(message, at, contextId, 0, dataset, fragmentMax)
   return message
+}
+
+/** What of a message fits into one PDU: an even number of bytes, since some peers take no odd fragments. */
+export function fragmentBytesMax (pduBytesMax: number): number {
+  return (pduBytesMax - PDV_HEADER_BYTES) & ~1
 }
 
 function fragmentedBytes (length: number, fragmentMax: number): number {

@@ -6,8 +6,8 @@
  */
 
 import type { CommandSet } from './command.ts'
-import { encodeMessage } from './message.ts'
-import { CONTROL_LAST, FRAGMENT_HEADER_BYTES, PDV_HEADER_BYTES, writeFragmentHeader } from './pdu.ts'
+import { encodeMessage, fragmentBytesMax } from './message.ts'
+import { CONTROL_LAST, FRAGMENT_HEADER_BYTES, writeFragmentHeader } from './pdu.ts'
 import type { UpperLayer } from './upper-layer.ts'
 
 /** Pieces of a data set; a piece is given away and must not be written to afterwards. */
@@ -20,7 +20,7 @@ const NOTHING = new Uint8Array(0)
 
 /** Resolves when all is handed over, or as soon as the association is over. @throws whatever the source throws */
 export async function sendObject (upper: UpperLayer, contextId: number, command: CommandSet, source: ObjectSource, pduBytesMax: number): Promise<void> {
-  const fragmentMax = pduBytesMax - PDV_HEADER_BYTES
+  const sender = new Sender(upper, contextId, fragmentBytesMax(pduBytesMax))
   let head: Uint8Array | undefined = encodeMessage(contextId, command, undefined, pduBytesMax)
   // One piece behind, since the last fragment must say that it is the last.
   let piece: Uint8Array | undefined
@@ -28,38 +28,57 @@ export async function sendObject (upper: UpperLayer, contextId: number, command:
     if (!upper.established) return
     if (next.length === 0) continue
     if (piece !== undefined) {
-      await sendPiece(upper, contextId, head, piece, fragmentMax, false)
+      await sender.piece(piece, false, head)
       head = undefined
     }
     piece = next
   }
-  await sendPiece(upper, contextId, head, piece ?? NOTHING, fragmentMax, true)
+  await sender.piece(piece ?? NOTHING, true, head)
 }
 
-async function sendPiece (upper: UpperLayer, contextId: number, head: Uint8Array | undefined, piece: Uint8Array, fragmentMax: number, isLast: boolean): Promise<void> {
-  const stride = fragmentMax * FRAGMENTS_PER_WRITE
-  let from = 0
-  do {
-    if (!upper.established) return
-    const to = Math.min(from + stride, piece.length)
-    upper.corked(() => {
-      if (head !== undefined && from === 0) upper.send(head)
-      sendFragments(upper, contextId, piece.subarray(from, to), fragmentMax, isLast && to === piece.length)
-    })
-    from = to
-    await upper.drained()
-  } while (from < piece.length)
-}
+class Sender {
+  readonly #upper: UpperLayer
+  readonly #contextId: number
+  readonly #fragmentMax: number
+  /** Fragments have even lengths: the odd byte of a piece goes with the next one. */
+  #odd: Uint8Array = NOTHING
 
-function sendFragments (upper: UpperLayer, contextId: number, bytes: Uint8Array, fragmentMax: number, isLast: boolean): void {
-  const headers = Buffer.allocUnsafe(Math.max(1, Math.ceil(bytes.length / fragmentMax)) * FRAGMENT_HEADER_BYTES)
-  let at = 0
-  let from = 0
-  do {
-    const to = Math.min(from + fragmentMax, bytes.length)
-    writeFragmentHeader(headers, at, contextId, isLast && to === bytes.length ? CONTROL_LAST : 0, to - from)
-    upper.send(headers.subarray(at, at + FRAGMENT_HEADER_BYTES), bytes.subarray(from, to))
-    at += FRAGMENT_HEADER_BYTES
-    from = to
-  } while (from < bytes.length)
+  constructor (upper: UpperLayer, contextId: number, fragmentMax: number) {
+    this.#upper = upper
+    this.#contextId = contextId
+    this.#fragmentMax = fragmentMax
+  }
+
+  async piece (bytes: Uint8Array, isLast: boolean, head: Uint8Array | undefined): Promise<void> {
+    let from = 0
+    do {
+      if (!this.#upper.established) return
+      this.#upper.corked(() => {
+        if (head !== undefined && from === 0) this.#upper.send(head)
+        from = this.#batch(bytes, from, isLast)
+      })
+      await this.#upper.drained()
+    } while (from < bytes.length)
+  }
+
+  /** @returns where it stopped */
+  #batch (bytes: Uint8Array, from: number, isLast: boolean): number {
+    const headers = Buffer.allocUnsafe(FRAGMENTS_PER_WRITE * FRAGMENT_HEADER_BYTES)
+    for (let at = 0; at < headers.length; at += FRAGMENT_HEADER_BYTES) {
+      const to = Math.min(from + this.#fragmentMax - this.#odd.length, bytes.length)
+      const ends = to === bytes.length
+      const left = ends && !isLast ? (this.#odd.length + to - from) % 2 : 0
+      const length = this.#odd.length + to - from - left
+      if (length > 0 || (ends && isLast)) {
+        const header = headers.subarray(at, at + FRAGMENT_HEADER_BYTES)
+        writeFragmentHeader(header, 0, this.#contextId, ends && isLast ? CONTROL_LAST : 0, length)
+        this.#upper.send(header, this.#odd, bytes.subarray(from, to - left))
+        this.#odd = NOTHING
+      }
+      if (left === 1) this.#odd = bytes.subarray(to - 1, to)
+      from = to
+      if (ends) break
+    }
+    return from
+  }
 }

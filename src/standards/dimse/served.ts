@@ -33,6 +33,7 @@ export interface ServedParts {
   readonly transferSyntaxes: readonly string[]
   readonly abstractSyntaxes: ReadonlySet<string>
   readonly onStore: StoreHandler
+  readonly onRequest: (request: AssociateRequest) => void
   /** Undefined to accept. */
   readonly refuse: (caller: Caller) => Rejection | undefined
   readonly onAccepted: (caller: Caller, contexts: number) => void
@@ -63,6 +64,7 @@ export class Served implements ServiceUser, MessageHandler {
   }
 
   indicated (request: AssociateRequest): void {
+    this.#parts.onRequest(request)
     const caller = { callingTitle: request.callingTitle, calledTitle: request.calledTitle, address: this.#parts.address }
     const announced = request.userInformation.pduBytesMax
     if (announced !== 0 && announced < PEER_PDU_BYTES_MIN) {

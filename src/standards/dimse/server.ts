@@ -10,6 +10,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import type { PeerError } from '#core/errors.ts'
+import { Alarm } from './alarm.ts'
+import type { AssociateRequest } from './associate.ts'
 import { nextAssociationId } from './association-id.ts'
 import { LIMITS, TIMERS, type Limits, type Timers } from './limits.ts'
 import { Lobby, type Visitor } from './lobby.ts'
@@ -49,6 +51,8 @@ export interface ScpOptions {
   readonly limits?: Partial<Limits>
   readonly tls?: TlsOptions
   readonly onEvent?: (event: ScpEvent) => void
+  /** All that a caller proposes, before it is judged: for whoever proves a path, too much for a log. */
+  readonly onRequest?: (request: AssociateRequest, address: string) => void
 }
 
 export type ScpEvent =
@@ -75,6 +79,8 @@ const ASSOCIATIONS_PER_ADDRESS_MAX = 64
 /** A peer asks for its association in the same breath as it connects: these wait for milliseconds only. */
 const WAITING_MAX = 256
 const WAITING_PER_ADDRESS_MAX = 64
+/** For peers to read our A-ABORT when the server closes. */
+const CLOSE_SECONDS = 1
 
 /** @throws Error of node:net where the port cannot be had */
 export async function listen (options: ScpOptions): Promise<Scp> {
@@ -92,7 +98,10 @@ export async function listen (options: ScpOptions): Promise<Scp> {
     async close () {
       const closed = new Promise(resolve => server.close(resolve))
       desk.close()
+      const patience = new Alarm(() => { desk.cut() })
+      patience.start(CLOSE_SECONDS)
       await closed
+      patience.stop()
     }
   }
 }
@@ -179,7 +188,7 @@ class Desk {
 
   serve (socket: Socket, arrival: Arrival): void {
     const { id: associationId, address } = arrival
-    const { transferSyntaxes, abstractSyntaxes, onStore } = this.#options
+    const { transferSyntaxes, abstractSyntaxes, onStore, onRequest } = this.#options
     const served = new Served(socket, {
       associationId,
       address,
@@ -188,6 +197,7 @@ class Desk {
       transferSyntaxes,
       abstractSyntaxes,
       onStore,
+      onRequest: request => { onRequest?.(request, address) },
       refuse: caller => this.#refuse(caller),
       onAccepted: (caller, contexts) => {
         this.#lobby.leave(arrival)
@@ -207,7 +217,11 @@ class Desk {
   }
 
   close (): void {
+    for (const arrival of this.#arrivals) if (!this.#standing.has(arrival)) arrival.close()
     for (const served of this.#served) served.abort()
+  }
+
+  cut (): void {
     for (const arrival of this.#arrivals) arrival.close()
   }
 

@@ -139,7 +139,7 @@ export class UpperLayer {
   /** Sends one P-DATA-TF, or several in one buffer; pass a header and its value apart to save a copy. */
   send (...parts: readonly Uint8Array[]): void {
     this.#on('data request')
-    for (const part of parts) this.#write(part)
+    for (const part of parts) if (part.length > 0) this.#write(part)
   }
 
   /** What `write` sends leaves in one system call. */

@@ -1,0 +1,52 @@
+# The front door: `make` alone lists what one can do.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# Ports are free ones unless asked for: make demo HTTP_PORT=8042 DIMSE_PORT=11112
+PACS ?=
+HTTP_PORT ?= 0
+DIMSE_PORT ?= 0
+ROUNDS ?= 5
+
+##@ Start here
+demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AETITLE@host:port); Ctrl-C ends it
+	@exec node src/sim.ts demo --pacs=$(PACS) --http-port=$(HTTP_PORT) --dimse-port=$(DIMSE_PORT)
+
+test: peers check unit fuzz demo-smoke ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
+
+##@ Every day
+check: ready ## Types, format, lint, import direction, unused code and dependencies; under a minute
+	tsc -p .
+	eslint .
+	knip
+
+unit: ready ## Tests, those against real peers included (a peer that isn't installed is skipped by name)
+	tap run --reporter=terse
+
+fuzz: ready ## A minute each of broken PDUs and broken data sets
+	node test/fuzz/pdu.ts --seconds=60
+	node test/fuzz/elements.ts --seconds=60
+
+demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks every byte, stops
+	node scripts/demo-smoke.ts
+
+##@ Figures
+bench: peers ## Speed and memory beside DCMTK, Orthanc and dcmjs-dimse, into docs/performance.md; ROUNDS=5, half an hour
+	node scripts/bench/bench.ts --rounds=$(ROUNDS)
+
+##@ Set-up (the others do it by themselves)
+ready:
+	@scripts/setup.sh --npm
+
+peers: ## Installs the real peers that the tests talk to (Debian packages: dcmtk, orthanc)
+	@scripts/setup.sh
+
+clean: ## Removes what was generated; packages stay
+	rm -rf var .tap
+
+help: ## This list
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo test check unit fuzz demo-smoke bench ready peers clean help

@@ -1,0 +1,143 @@
+import { test } from 'tap'
+import { PeerError } from '#core/errors.ts'
+import type { Association } from '#standards/dimse/association.ts'
+import { associationsAt, secondsUntilOpen } from '#box/pacs/hours.ts'
+import { Breaker } from '#box/pacs/breaker.ts'
+import { Slots, type SlotSettings } from '#box/pacs/slots.ts'
+
+const SETTINGS: SlotSettings = { associationsMax: 2, hours: [], idleSeconds: 60, waitingMax: 100, failuresMax: 3, restSeconds: 10 }
+const never = new AbortController().signal
+
+class FakeAssociation {
+  open = true
+  released = 0
+  async release (): Promise<void> { this.open = false; this.released++ }
+  abort (): void { this.open = false }
+}
+
+function pool (settings: Partial<SlotSettings> = {}, dial = async () => new FakeAssociation()) {
+  const dialled: FakeAssociation[] = []
+  const slots = new Slots({ ...SETTINGS, ...settings }, async () => {
+    const association = await dial()
+    dialled.push(association)
+    return association as unknown as Association
+  })
+  return { slots, dialled }
+}
+
+test('a PACS that bears two associations never sees a third, and those who wait are served in order', async t => {
+  const { slots, dialled } = pool()
+  let atOnce = 0
+  let most = 0
+  const order: number[] = []
+  const gates = Array.from({ length: 20 }, () => Promise.withResolvers<void>())
+  const all = gates.map(async ({ promise }, place) => {
+    await slots.lend(never, async () => {
+      order.push(place)
+      most = Math.max(most, ++atOnce)
+      await promise
+      atOnce--
+    })
+  })
+  for (const { resolve } of gates) {
+    resolve()
+    await new Promise(resolve => { setImmediate(resolve) })
+  }
+  await Promise.all(all)
+  t.equal(most, 2)
+  t.same(order, [...gates.keys()])
+  t.equal(dialled.length, 2, 'and the same two were used again')
+  await slots.close()
+  t.ok(dialled.every(({ released }) => released === 1), 'released in the end')
+})
+
+test('whoever gives up waiting leaves the queue and costs nobody their turn', async t => {
+  const { slots } = pool({ associationsMax: 1 })
+  const gate = Promise.withResolvers<void>()
+  const first = slots.lend(never, async () => { await gate.promise })
+  const leaving = new AbortController()
+  const second = slots.lend(leaving.signal, async () => { t.fail('was served') })
+  const third = slots.lend(never, async () => 'served')
+  leaving.abort()
+  await t.rejects(second, { code: 'CANCELLED' })
+  gate.resolve()
+  await first
+  t.equal(await third, 'served')
+  t.match(slots.state, { lent: 0, waiting: 0 })
+  await slots.close()
+})
+
+test('a PACS that hung up on an idle association is simply called again', async t => {
+  const { slots, dialled } = pool()
+  await slots.lend(never, async () => {})
+  let tries = 0
+  const result = await slots.lend(never, async association => {
+    if (tries++ === 0) {
+      (association as unknown as FakeAssociation).open = false
+      throw new PeerError('PACS_ABORTED', 'closed')
+    }
+    return 'answered'
+  })
+  t.equal(result, 'answered')
+  t.equal(dialled.length, 2)
+  t.equal(slots.state.breaker, 'closed')
+  await slots.close()
+})
+
+test('too many waiting are told so at once', async t => {
+  const { slots } = pool({ associationsMax: 1, waitingMax: 1 })
+  const gate = Promise.withResolvers<void>()
+  const busy = [slots.lend(never, async () => { await gate.promise }), slots.lend(never, async () => {})]
+  await t.rejects(slots.lend(never, async () => {}), { code: 'PACS_RESTING', facts: { retryAfterSeconds: 10 } })
+  gate.resolve()
+  await Promise.all(busy)
+  await slots.close()
+})
+
+test('outside its hours the PACS is left alone, and the caller learns when to come back', async t => {
+  const slots = new Slots({ ...SETTINGS, hours: [{ from: '22:00', to: '06:00', associationsMax: 0 }] }, async () => { throw new Error('dialled') }, () => new Date(2026, 0, 5, 23, 0))
+  await t.rejects(slots.lend(never, async () => {}), { code: 'PACS_RESTING', facts: { retryAfterSeconds: 7 * 3600 } })
+})
+
+test('spans of hours go over midnight', t => {
+  const hours = [{ from: '22:00', to: '06:00', associationsMax: 0 }, { from: '08:00', to: '12:00', associationsMax: 1 }]
+  const at = (hour: number, minute = 0) => associationsAt(hours, 4, new Date(2026, 0, 5, hour, minute))
+  t.same([at(21, 59), at(22), at(3), at(5, 59), at(6), at(8), at(12)], [4, 0, 0, 0, 4, 1, 4])
+  t.equal(secondsUntilOpen(hours, 4, new Date(2026, 0, 5, 5, 30)), 1800)
+  t.end()
+})
+
+test('after failures in a row a PACS is left alone; one probe opens the way again for all', async t => {
+  let now = 0
+  const breaker = new Breaker({ failuresMax: 3, restSeconds: 10 }, () => now)
+  const down = async () => { throw new PeerError('PACS_UNREACHABLE', 'down') }
+  const probes: string[] = []
+  const probe = async () => { probes.push('probe') }
+  for (let failure = 0; failure < 3; failure++) await t.rejects(breaker.run(probe, down), { code: 'PACS_UNREACHABLE' })
+  await t.rejects(breaker.run(probe, async () => 'asked'), { code: 'PACS_RESTING', facts: { retryAfterSeconds: 10 } })
+  now = 10_000
+  const slow = Promise.withResolvers<void>()
+  const first = breaker.run(async () => { await slow.promise }, async () => 'first')
+  await t.rejects(breaker.run(probe, async () => 'second'), { code: 'PACS_RESTING' }, 'only one caller probes')
+  slow.resolve()
+  t.equal(await first, 'first')
+  t.equal(await breaker.run(probe, async () => 'third'), 'third')
+  t.equal(breaker.state, 'closed')
+  t.same(probes, [])
+})
+
+test('a probe that fails keeps the PACS at rest', async t => {
+  let now = 0
+  const breaker = new Breaker({ failuresMax: 1, restSeconds: 10 }, () => now)
+  const down = async () => { throw new PeerError('PACS_TIMEOUT', 'silent') }
+  await t.rejects(breaker.run(async () => {}, down))
+  now = 10_000
+  await t.rejects(breaker.run(down, async () => { t.fail('asked') }), { code: 'PACS_TIMEOUT' })
+  t.equal(breaker.state, 'open')
+})
+
+test('an answer that somebody dislikes is no failure of the PACS', async t => {
+  const breaker = new Breaker({ failuresMax: 1, restSeconds: 10 })
+  await t.rejects(breaker.run(async () => {}, async () => { throw new PeerError('PACS_STATUS', 'refused') }))
+  t.equal(breaker.state, 'closed')
+})
