@@ -193,12 +193,8 @@ class Desk {
 
   serve (socket: Socket, arrival: Arrival): void {
     const { id: associationId, address } = arrival
-<<<<<<< HEAD
     const { transferSyntaxes, abstractSyntaxes, onStore, onRequest } = this.#options
-=======
-    const { transferSyntaxes, abstractSyntaxes, onStore } = this.#options
     let isRejected = false
->>>>>>> dimse
     const served = new Served(socket, {
       associationId,
       address,
