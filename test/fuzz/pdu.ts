@@ -9,6 +9,8 @@
 import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { encodeAssociateRequest } from '#standards/dimse/associate.ts'
 import { LIMITS, TIMERS } from '#standards/dimse/limits.ts'
 import { encodeMessage } from '#standards/dimse/message.ts'
@@ -18,7 +20,11 @@ import { Served } from '#standards/dimse/served.ts'
 import { VERIFICATION } from '#standards/dimse/echo.ts'
 import { CT, EXPLICIT, IMPLICIT, associateRequest, echoRequest, storeCommand } from '#test/fixtures/dimse.ts'
 
+/** Buffers are given back some time after their collection: this much comes and goes. */
 const HEAP_GROWTH_BYTES_MAX = 64 << 20
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: String(Date.now() % 2 ** 31) } } })
 const random = mulberry32(Number(values.seed))
@@ -116,8 +122,9 @@ while (Date.now() < until) {
     console.error(`seed ${values.seed}, run ${runs}: ${bytes.toString('hex')}`)
     throw error instanceof ProtocolViolation ? new Error('a violation left the engine', { cause: error }) : error
   }
-  if (++runs % 2000 === 0) {
+  if (++runs % 10_000 === 0) {
     await new Promise(resolve => { setImmediate(resolve) })
+    collectGarbage()
     const { heapUsed, external } = process.memoryUsage()
     if (heap === 0) heap = heapUsed + external
     else if (heapUsed + external - heap > HEAP_GROWTH_BYTES_MAX) throw new Error(`seed ${values.seed}: memory grew by ${heapUsed + external - heap} bytes in ${runs} runs`)
