@@ -56,6 +56,10 @@ export async function read (url: string, options: ReadOptions = {}): Promise<Rea
     }
   })
   socket.on('error', reject)
+  socket.on('end', () => {
+    answer.ended()
+    if (answer.whole) resolve()
+  })
   socket.on('close', () => { reject(new Error('the answer was cut')) })
   socket.on('connect', () => {
     from = performance.now()
@@ -122,12 +126,18 @@ class Answer {
     }
   }
 
+  /** The server has closed its side. */
+  ended (): void {
+    if (this.#inBody && this.#left === Infinity) this.whole = true
+  }
+
   #begin (head: string, after: string): void {
     this.status = Number(head.slice(9, 12))
     if (this.status !== 200) throw new Error(`the server answered ${head} ${after}`)
     this.contentType = /^content-type: *(.*)$/im.exec(head)?.[1] ?? ''
     this.#chunked = /^transfer-encoding: *chunked/im.test(head)
-    this.#left = this.#chunked ? 0 : Number(/^content-length: *(\d+)/im.exec(head)?.[1])
+    // Without a length the body ends with the connection (RFC 9112 §6.3).
+    this.#left = this.#chunked ? 0 : Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? Infinity)
     this.#inBody = true
   }
 

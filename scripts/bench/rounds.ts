@@ -19,6 +19,8 @@ export interface Variant {
   readonly name: string
   /** A word on how it is set up, for the report. */
   readonly note?: string
+  /** Fewer rounds than the others, where one takes a minute and tells all. */
+  readonly roundsMax?: number
   /** Brings it to where the clock may start. */
   readonly before?: () => Promise<void>
   readonly run: () => Promise<Reading>
@@ -56,6 +58,7 @@ export async function rounds (variants: readonly Variant[], count: number, tell:
     const foreign = new ForeignLoad()
     for (let turn = 0; turn < variants.length; turn++) {
       const variant = variants[(round + turn) % variants.length]!
+      if (round >= (variant.roundsMax ?? count)) continue
       await variant.before?.()
       const reading = await variant.run()
       await variant.after?.()

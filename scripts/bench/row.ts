@@ -4,11 +4,14 @@
 
 import type { Data } from './data.ts'
 import type { VariantResult } from './rounds.ts'
+import type { Site } from './site.ts'
 
 export interface Bench {
   /** Where peers and boxes keep what they write; emptied at each run. */
   readonly folder: string
   readonly data: Data
+  /** Archives and boxes, opened when the first row asks. */
+  readonly site: () => Promise<Site>
   readonly rounds: number
   readonly tell: (line: string) => void
 }

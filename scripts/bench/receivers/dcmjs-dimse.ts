@@ -14,14 +14,14 @@ import dimse from 'dcmjs-dimse'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
 
 const { values } = parseArgs({ options: { folder: { type: 'string', default: '' }, port: { type: 'string', default: '0' }, streaming: { type: 'boolean', default: false } } })
-const { constants, requests, responses } = dimse
+const { constants, responses } = dimse
+
+type CStoreRequest = InstanceType<typeof dimse.requests.CStoreRequest>
 
 class Receiver extends dimse.Scp {
   override associationRequested (association: InstanceType<typeof dimse.association.Association>): void {
-    for (const { id, context } of association.getPresentationContexts()) {
-      const [syntax] = context.getTransferSyntaxUids()
-      context.setResult(constants.PresentationContextResult.Accept, syntax)
-      void id
+    for (const { context } of association.getPresentationContexts()) {
+      context.setResult(constants.PresentationContextResult.Accept, context.getTransferSyntaxUids()[0])
     }
     this.sendAssociationAccept()
   }
@@ -30,7 +30,7 @@ class Receiver extends dimse.Scp {
     this.sendAssociationReleaseResponse()
   }
 
-  override cStoreRequest (request: InstanceType<typeof requests.CStoreRequest>, callback: (response: InstanceType<typeof responses.CStoreResponse>) => void): void {
+  override cStoreRequest (request: CStoreRequest, callback: (response: InstanceType<typeof responses.CStoreResponse>) => void): void {
     const response = responses.CStoreResponse.fromRequest(request)
     response.setStatus(constants.Status.Success)
     if (values.streaming) {
@@ -42,7 +42,7 @@ class Receiver extends dimse.Scp {
 }
 
 class StreamingReceiver extends Receiver {
-  override createStoreWritableStream (context: InstanceType<typeof dimse.association.PresentationContext>, request: InstanceType<typeof requests.CStoreRequest>): WriteStream {
+  override createStoreWritableStream (context: InstanceType<typeof dimse.association.PresentationContext>, request: CStoreRequest): WriteStream {
     const sopInstanceUid = request.getAffectedSopInstanceUid()
     const file = createWriteStream(join(values.folder, sopInstanceUid))
     file.write(encodePart10Head({ sopClassUid: request.getAffectedSopClassUid(), sopInstanceUid, transferSyntaxUid: context.getAcceptedTransferSyntaxUid()! }))
@@ -56,7 +56,7 @@ class StreamingReceiver extends Receiver {
 
 dimse.log.setLevel('silent')
 const server = new dimse.Server(values.streaming ? StreamingReceiver : Receiver)
-server.listen(Number(values.port), { host: '127.0.0.1' })
+server.listen(Number(values.port))
 process.on('SIGTERM', () => {
   server.close()
   process.exit(0)
