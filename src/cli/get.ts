@@ -33,7 +33,8 @@ export const getVerb: Verb = async (args, terminal) => {
   const { words } = terminal
   const given = readOptions(args, { ...PACS_OPTIONS, method: 'text', into: 'text', json: 'flag' }, words)
   assertCount(given, 1, 2, words)
-  const [study, series] = given.positionals.map(parseUid) as [string, string?]
+  const study = parseUid(given.positionals[0]!)
+  const series = given.positionals[1] === undefined ? undefined : parseUid(given.positionals[1])
   const asked = choice(given, 'method', ['move', 'get'] as const, words)
   const config = await settingsOf(given, words)
   const folder = given.text('into') ?? study

@@ -4,7 +4,7 @@
  * Source: DICOM PS3.10 §7.1.
  */
 
-import { createWriteStream, type WriteStream } from 'node:fs'
+import { createWriteStream, rmSync, type WriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { finished } from 'node:stream/promises'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
@@ -46,7 +46,7 @@ export class ObjectFile implements StoreSink {
   }
 
   abort (): void {
+    this.#stream.once('close', () => { rmSync(`${this.#path}.part`, { force: true }) })
     this.#stream.destroy()
-    void rm(`${this.#path}.part`, { force: true })
   }
 }

@@ -5,7 +5,8 @@
  */
 
 import { EXPLICIT_LE, IMPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
-import { firstText, type DicomJson } from '#standards/dicom/json.ts'
+import { firstText } from '#standards/dicom/dataset.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
 import type { Association } from '#standards/dimse/association.ts'
 import { find } from '#standards/dimse/find.ts'
 import { QUERY_RETRIEVE } from '#standards/dimse/query-retrieve.ts'

@@ -29,6 +29,7 @@ const EXITS = 'Exit codes: 0 done, 1 failed, 2 wrong command line.'
 
 export const english: Words = {
   language: 'en',
+  colon: ': ',
   yes: 'yes',
   no: 'no',
   unlimited: 'unlimited',
@@ -285,7 +286,7 @@ ${EXITS}`
       }),
       'called-title-refused': ({ pacsTitle }, { reason }) => ({
         what: `The PACS says that "${pacsTitle}" is not its AE title (${reason}).`,
-        todo: `give the true AE title of the PACS, capitals included (pacs.calledTitle = "${pacsTitle}" is refused)`
+        todo: `set pacs.calledTitle to the true AE title of the PACS, capitals included ("${pacsTitle}" is refused)`
       }),
       'calling-title-refused': ({ ourTitle, ourAddress }, { reason }) => ({
         what: `The PACS doesn't know our AE title "${ourTitle}" (${reason}).`,

@@ -38,6 +38,7 @@ const EXITS = 'Codes de sortie : 0 réussi, 1 échoué, 2 ligne de commande inco
 
 export const french = {
   language: 'fr',
+  colon: ' : ',
   yes: 'oui',
   no: 'non',
   unlimited: 'sans limite',
@@ -224,7 +225,7 @@ ${EXITS}`
     ready: ({ pacsTitle }: Site): string => `✓ Le PACS ${pacsTitle} est prêt : il nous envoie les images demandées.`,
     notReady: ({ pacsTitle }: Site): string => `✗ Le PACS ${pacsTitle} n'est pas prêt. À faire :`,
     sheetWritten: (file: string): string => `Fiche pour l'éditeur du PACS : ${file}`,
-    sides: { pacs: 'côté PACS', network: 'côté réseau', box: 'côté boîtier' } as const satisfies Record<'pacs' | 'network' | 'box', string>,
+    sides: { pacs: 'côté PACS', network: 'côté réseau', box: 'côté boîtier' } as Readonly<Record<'pacs' | 'network' | 'box', string>>,
     marks: { passed: 'réussi', warned: 'à noter', failed: 'échoué', skipped: 'non fait' } as Readonly<Record<Mark, string>>,
     steps: {
       name: 'Résolution du nom',
@@ -297,7 +298,7 @@ ${EXITS}`
       }),
       'called-title-refused': ({ pacsTitle }, { reason }) => ({
         what: `Le PACS dit que « ${pacsTitle} » n'est pas son AE title (${reason}).`,
-        todo: `donner le vrai AE title du PACS, majuscules comprises (pacs.calledTitle = "${pacsTitle}" est refusé)`
+        todo: `mettre dans pacs.calledTitle le vrai AE title du PACS, majuscules comprises (« ${pacsTitle} » est refusé)`
       }),
       'calling-title-refused': ({ ourTitle, ourAddress }, { reason }) => ({
         what: `Le PACS ne connaît pas notre AE title « ${ourTitle} » (${reason}).`,

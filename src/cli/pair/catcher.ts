@@ -20,6 +20,7 @@ const KNOCKS_MAX = 100
 export interface Arrival {
   readonly callingTitle: string
   readonly address: string
+  readonly sopClassUid: string
   readonly transferSyntaxUid: string
   /** Of the data set. */
   readonly bytes: number
@@ -83,8 +84,8 @@ export function catchOne (sopInstanceUid: string, onCaught: (arrival: Arrival) =
       },
       end () {
         const at = performance.now()
-        const { peer, transferSyntaxUid } = request
-        onCaught({ callingTitle: peer.title, address: peer.address, transferSyntaxUid, bytes, transferMilliseconds: at - (first ?? at), at })
+        const { peer, sopClassUid, transferSyntaxUid } = request
+        onCaught({ callingTitle: peer.title, address: peer.address, sopClassUid, transferSyntaxUid, bytes, transferMilliseconds: at - (first ?? at), at })
         return STATUS.success
       },
       abort () { /* the end of its association is remembered */ }

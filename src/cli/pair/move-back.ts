@@ -21,8 +21,11 @@ import { found, type Finding, type Outcome } from './step.ts'
 
 const PORT_FINDINGS: Readonly<Record<string, Finding['name']>> = { EADDRINUSE: 'port-taken', EACCES: 'port-forbidden' }
 
+/** Some PACS name the class of an object only when they send it. */
+export interface MovedBack extends Outcome { readonly sopClassUid?: string }
+
 /** @param lateSeconds how long an object may come after the PACS has said that all is sent */
-export async function moveBack (config: Config, reach: Reach, object: SmallObject, lateSeconds: number): Promise<Outcome> {
+export async function moveBack (config: Config, reach: Reach, object: SmallObject, lateSeconds: number): Promise<MovedBack> {
   if (config.dimse.port === 0) return { mark: 'failed', findings: [found('port-random')] }
   let catcher: Catcher
   try {
@@ -39,7 +42,7 @@ export async function moveBack (config: Config, reach: Reach, object: SmallObjec
   }
 }
 
-async function caughtBack (config: Config, { peer, timers, signal }: Reach, object: SmallObject, catcher: Catcher, lateSeconds: number): Promise<Outcome> {
+async function caughtBack (config: Config, { peer, timers, signal }: Reach, object: SmallObject, catcher: Catcher, lateSeconds: number): Promise<MovedBack> {
   const began = performance.now()
   let result: MoveResult | undefined
   try {
@@ -62,7 +65,7 @@ async function caughtBack (config: Config, { peer, timers, signal }: Reach, obje
   }
   if (arrival === undefined) return { mark: 'failed', facts, findings: judgeMove(result, knocks, config.dimse.aeTitle) }
   const findings = [...await strangers(config, arrival), ...result === undefined ? [found('move-silent')] : []]
-  return { mark: findings.length > 0 ? 'failed' : 'passed', facts: { ...facts, ...arrivalFacts(arrival, began) }, findings }
+  return { mark: findings.length > 0 ? 'failed' : 'passed', sopClassUid: arrival.sopClassUid, facts: { ...facts, ...arrivalFacts(arrival, began) }, findings }
 }
 
 /** The box is stricter than this proof: would it have let this caller in? */

@@ -11,7 +11,7 @@ import { VERIFICATION, echo } from '#standards/dimse/echo.ts'
 import { QUERY_SYNTAXES } from '../questions.ts'
 import { peerOf, timersOf } from '../settings.ts'
 import { getBack } from './get-back.ts'
-import { moveBack } from './move-back.ts'
+import { moveBack, type MovedBack } from './move-back.ts'
 import { associate, reachTcp, reachTls, refusal, resolveName, type Reach } from './reach.ts'
 import { findSmallObject } from './small-object.ts'
 import { found, type Outcome, type Site, type Step, type StepName } from './step.ts'
@@ -79,7 +79,7 @@ export async function prove (config: Config, options: ProofOptions): Promise<Pro
   const { object } = await take<Awaited<ReturnType<typeof findSmallObject>>>('find', async () =>
     granted.includes('C-FIND') ? await findSmallObject(reach, now, held ?? new Set()) : NOTHING)
 
-  const moved = await take('move', async () => {
+  const moved = await take<MovedBack>('move', async () => {
     if (object === undefined || !granted.includes('C-MOVE')) return NOTHING
     const outcome = held === undefined ? await moveBack(config, reach, object, lateSeconds) : await throughBox(config, object, held, signal)
     const findings = [...outcome.findings ?? [], ...elsewhere(config)]
@@ -88,10 +88,10 @@ export async function prove (config: Config, options: ProofOptions): Promise<Pro
   })
   await take('get', async () => {
     if (object === undefined || !granted.includes('C-GET')) return NOTHING
-    const outcome = await getBack(reach, object)
+    const outcome = await getBack(reach, { ...object, sopClassUid: object.sopClassUid ?? moved.sopClassUid })
     if (pacs.method === 'get') return outcome
     if (outcome.mark === 'failed') return { ...outcome, mark: 'warned' as const }
-    return moved.mark === 'failed' ? { ...outcome, findings: [found('method-get-works')] } : outcome
+    return moved.mark === 'failed' && held === undefined ? { ...outcome, findings: [found('method-get-works')] } : outcome
   })
   return { passed: isStanding() && object !== undefined, steps, site }
 }

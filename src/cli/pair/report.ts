@@ -21,20 +21,20 @@ export function stepLines ({ step, mark, milliseconds, facts, findings }: Step, 
     `${MARKS[mark]} ${name.padEnd(STEP_WIDTH)} ${end}`,
     ...Object.entries(facts)
       .filter(([, value]) => value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0))
-      .map(([label, value]) => `    ${words.pair.facts[label] ?? label} : ${show(label, value, words)}`),
+      .map(([label, value]) => `    ${words.pair.facts[label] ?? label}${words.colon}${show(label, value, words)}`),
     ...findings.flatMap(finding => findingLines(finding, site, words))
   ].map(line => printable(line)).join('\n')
 }
 
 export function findingLines (finding: Finding, site: Site, words: Words): string[] {
   const { what, todo } = words.pair.findings[finding.name](site, finding.facts)
-  return [`    ${what} [${finding.name}]`, `    → ${words.pair.sides[FINDINGS[finding.name]]} : ${todo}`]
+  return [`    ${what} [${finding.name}]`, `    → ${words.pair.sides[FINDINGS[finding.name]]}${words.colon}${todo}`]
 }
 
 export function verdict ({ passed, steps, site }: Proof, words: Words): string {
   const findings = steps.flatMap(one => one.findings.filter(() => one.mark === 'failed' || one.mark === 'warned' || one.step === 'get'))
   if (passed) return `\n${words.pair.ready(site)}`
-  const lines = findings.map((finding, index) => `  ${index + 1}. ${words.pair.sides[FINDINGS[finding.name]]} : ${words.pair.findings[finding.name](site, finding.facts).todo}`)
+  const lines = findings.map((finding, index) => `  ${index + 1}. ${words.pair.sides[FINDINGS[finding.name]]}${words.colon}${words.pair.findings[finding.name](site, finding.facts).todo}`)
   return [`\n${words.pair.notReady(site)}`, ...lines].map((line, index) => index === 0 ? line : printable(line)).join('\n')
 }
 
@@ -48,6 +48,7 @@ function show (label: string, value: unknown, words: Words): string {
     return /bytes/i.test(label) ? words.bytes(value) : String(value)
   }
   const text = String(value)
+  if (label === 'since') return text.replace(/^(\d{4})(\d{2})(\d{2})$/, words.find.date)
   const name = TRANSFER_SYNTAXES.get(text)?.name ?? STORAGE_CLASSES.get(text)
   return name === undefined ? text : `${name} (${text})`
 }

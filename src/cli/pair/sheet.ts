@@ -29,9 +29,9 @@ export function sheet (config: Config, { steps, site }: Proof, words: Words, { w
   const section = (title: string, lines: readonly string[]): string[] => ['', title, '-'.repeat(title.length), ...lines]
   const pairs = (rows: readonly (readonly [string, string])[]): string[] => {
     const width = Math.max(...rows.map(([label]) => label.length))
-    return rows.map(([label, value]) => `${label.padEnd(width)} : ${value}`)
+    return rows.map(([label, value]) => `${label.padEnd(width)}${words.colon}${value}`)
   }
-  const open = steps.flatMap(({ mark, findings }) => mark === 'failed' ? findings.filter(({ name }) => FINDINGS[name] !== 'box') : [])
+  const open = steps.flatMap(({ mark, findings }) => mark === 'failed' ? findings : [])
   return [
     text.title,
     '='.repeat(text.title.length),
@@ -63,7 +63,7 @@ export function sheet (config: Config, { steps, site }: Proof, words: Words, { w
     ...section(text.declare, text.declarations(site, { address, isMove, associations: pacs.associationsMax }).map((line, index) => `${index + 1}. ${line}`)),
     ...section(text.outcome, [
       ...steps.map(({ step, mark }) => `${words.pair.marks[mark].padEnd(10)} ${words.pair.steps[step]}`),
-      ...open.length === 0 ? [] : ['', text.open, ...open.map(({ name, facts }) => `- ${words.pair.findings[name](site, facts).todo} [${name}]`)]
+      ...open.length === 0 ? [] : ['', text.open, ...open.map(({ name, facts }) => `- ${words.pair.sides[FINDINGS[name]]}${words.colon}${words.pair.findings[name](site, facts).todo} [${name}]`)]
     ]),
     ...whole ? section(text.classes, [...STORAGE_CLASSES].map(([uid, name]) => `${uid.padEnd(32)} ${name}`)) : [],
     ''

@@ -6,7 +6,8 @@
  * handed to anyone.
  */
 
-import { firstText, type DicomJson } from '#standards/dicom/json.ts'
+import { firstText } from '#standards/dicom/dataset.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
 import { withAssociation, type Association } from '#standards/dimse/association.ts'
 import { PeerError, RequestError } from '#core/errors.ts'
 import { find } from '#standards/dimse/find.ts'

@@ -24,7 +24,7 @@ export const FINDINGS = {
   'tcp-no-route': 'network',
   'tcp-failed': 'network',
   'tls-failed': 'pacs',
-  'called-title-refused': 'pacs',
+  'called-title-refused': 'box',
   'calling-title-refused': 'pacs',
   'association-busy': 'pacs',
   'association-refused': 'pacs',

@@ -49,7 +49,7 @@ export async function throughBox ({ http, pacs }: Config, object: SmallObject, h
     const { status, bytes, problem } = await promise
     const facts = { throughBox: true, bytes, arrivedMilliseconds: Math.round(performance.now() - began) }
     if (status !== 200) return { mark: 'failed', facts: { throughBox: true }, findings: [found('box-refused', { reason: codeOf(problem) ?? `HTTP ${status}` })] }
-    return held.has(object.studyUid) ? { mark: 'warned', facts, findings: [found('box-had-it', { study: object.studyUid })] } : { facts }
+    return held.has(object.studyUid) ? { mark: 'failed', facts, findings: [found('box-had-it', { study: object.studyUid })] } : { facts }
   } catch (error) {
     return { mark: 'failed', facts: { throughBox: true }, findings: [found('box-refused', { reason: error instanceof Error ? error.message : 'unknown' })] }
   }
