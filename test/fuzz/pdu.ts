@@ -90,6 +90,7 @@ function serve (bytes: Buffer): string {
       sinks++
       return { write () {}, end () { sinks--; return 0 }, abort () { sinks-- } }
     },
+    onRequest () {},
     refuse: () => undefined,
     onAccepted () {},
     onRejected () {},
