@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { openBox } from '#box/box.ts'
 import { parseConfig } from '#box/config.ts'
@@ -32,6 +33,8 @@ async function site (t: Test): Promise<{ socket: string, study: string }> {
   const answer = await fetch(`${box.dicomweb}/studies/${study}`, { headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' } })
   t.equal(answer.status, 200)
   await answer.arrayBuffer()
+  // The last byte leaves before the PACS has said its last word.
+  while (JSON.parse((await say(statusVerb, [`--socket=${socket}`, '--json'])).out).retrieves.length > 0) await delay(5)
   return { socket, study }
 }
 

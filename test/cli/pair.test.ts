@@ -9,7 +9,7 @@ import { pairVerb } from '#cli/pair.ts'
 import { prove, type Proof } from '#cli/pair/proof.ts'
 import type { FindingName } from '#cli/pair/step.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
-import { listen } from '#standards/dimse/server.ts'
+import { listen, type ScpOptions } from '#standards/dimse/server.ts'
 import { startArchive, type Archive, type Destination } from '#test/fixtures/dcmqrscp.ts'
 import { freePort, selfSigned, skipWithout, temporaryFolder } from '#test/fixtures/peer.ts'
 import { studyOnDisk } from '#test/fixtures/studies.ts'
@@ -114,7 +114,7 @@ test('a PACS that sends our images to another machine is found out, though it re
 
 test('a PACS behind TLS is proved by steps, and one that speaks in the clear is told from one that is silent', { skip: skipWithout('openssl') }, async t => {
   const { key, cert } = await selfSigned(temporaryFolder(t))
-  const common = { host: '127.0.0.1', port: 0, titles: ['PACS'], admit: () => 'accept', transferSyntaxes: ['1.2.840.10008.1.2'], abstractSyntaxes: new Set(['1.2.840.10008.1.1']), onStore: () => 0x0122 } as const
+  const common: ScpOptions = { host: '127.0.0.1', port: 0, titles: ['PACS'], admit: () => 'accept', transferSyntaxes: ['1.2.840.10008.1.2'], abstractSyntaxes: new Set(['1.2.840.10008.1.1']), onStore: () => 0x0122 }
   const secure = await listen({ ...common, tls: { key: await readFile(key), cert: await readFile(cert) } })
   const clear = await listen(common)
   t.teardown(async () => { await Promise.all([secure.close(), clear.close()]) })
