@@ -7,6 +7,7 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { STORE_STATUS } from '#box/pacs/receive.ts'
 import { Senders } from '#box/pacs/senders.ts'
 import { RECEIVED_SYNTAXES } from '#box/pacs/syntaxes.ts'
 import type { Config } from '#box/config.ts'
@@ -26,8 +27,8 @@ import { PACS_OPTIONS, peerOf, settingsOf, timersOf } from './settings.ts'
 import { storeProposals } from './store-proposals.ts'
 import { EXIT, type Terminal, type Verb } from './terminal.ts'
 
-/** Refused, not authorized (PS3.7 §C.4.12): nobody asked for this object. */
-const NOT_AUTHORIZED = 0x0124
+/** More than any study has; a PACS that never ends its list is left. */
+const INSTANCES_MAX = 200_000
 
 export const getVerb: Verb = async (args, terminal) => {
   const { words } = terminal
@@ -51,7 +52,7 @@ export const getVerb: Verb = async (args, terminal) => {
   const began = performance.now()
   const onStore: StoreHandler = (request, flow) => {
     const { sopInstanceUid } = request
-    if (!expected.has(sopInstanceUid)) return NOT_AUTHORIZED
+    if (!expected.has(sopInstanceUid)) return STORE_STATUS.notAuthorized
     // It came twice: the first one stays.
     if (came.has(sopInstanceUid) || arriving.has(sopInstanceUid)) return STATUS.success
     arriving.add(sopInstanceUid)
@@ -94,6 +95,7 @@ async function inventory (config: Config, study: string, series: string | undefi
     const seriesFound = series === undefined ? await Array.fromAsync(findSeries(association, study, signal)) : [{ seriesUid: series }]
     for (const { seriesUid } of seriesFound) {
       for await (const instance of findInstances(association, study, seriesUid, signal)) {
+        if (found.size === INSTANCES_MAX) throw new CapacityError('BUSY', 'the PACS lists more than can be', { facts: { instancesMax: INSTANCES_MAX } })
         found.set(parseUid(instance.sopInstanceUid), instance)
         terminal.progress(words.get.counting(found.size))
       }

@@ -32,12 +32,12 @@ export interface InstanceFound {
   readonly sopClassUid: string | undefined
 }
 
-export async function * findSeries (association: Association, study: string, signal: AbortSignal, series?: string): AsyncGenerator<SeriesFound> {
+export async function * findSeries (association: Association, study: string, signal: AbortSignal): AsyncGenerator<SeriesFound> {
   const identifier: DicomJson = {
     '00080052': { vr: 'CS', Value: ['SERIES'] },
     '00080060': { vr: 'CS' },
     '0020000D': { vr: 'UI', Value: [study] },
-    '0020000E': series === undefined ? { vr: 'UI' } : { vr: 'UI', Value: [series] },
+    '0020000E': { vr: 'UI' },
     '00201209': { vr: 'IS' }
   }
   for await (const match of find(association, identifier, { signal })) {

@@ -6,14 +6,13 @@
  */
 
 import type { Config } from '#box/config.ts'
+import { STORE_STATUS } from '#box/pacs/receive.ts'
 import type { Scp } from '#standards/dimse/server.ts'
 import { STATUS } from '#standards/dimse/status.ts'
 import type { StoreHandler } from '#standards/dimse/store-provider.ts'
 import { listenForPacs } from '../listen-for-pacs.ts'
 import type { Knock } from './judge.ts'
 
-/** Refused, not authorized (PS3.7 §C.4.12). */
-const NOT_AUTHORIZED = 0x0124
 /** A flood of callers is remembered only so far. */
 const KNOCKS_MAX = 100
 
@@ -74,7 +73,7 @@ export async function openCatcher (config: Config, sopInstanceUid: string): Prom
 /** Counts the one object, drops its bytes. */
 export function catchOne (sopInstanceUid: string, onCaught: (arrival: Arrival) => void): StoreHandler {
   return request => {
-    if (request.sopInstanceUid !== sopInstanceUid) return NOT_AUTHORIZED
+    if (request.sopInstanceUid !== sopInstanceUid) return STORE_STATUS.notAuthorized
     let bytes = 0
     let first: number | undefined
     return {

@@ -11,7 +11,7 @@ import type { DicomJson } from '#standards/dicom/json.ts'
 import { withAssociation, type Association } from '#standards/dimse/association.ts'
 import { PeerError, RequestError } from '#core/errors.ts'
 import { find } from '#standards/dimse/find.ts'
-import { FIND_PROPOSAL, count, findInstances, findSeries, type InstanceFound } from '../questions.ts'
+import { FIND_PROPOSAL, count, findInstances, findSeries, type InstanceFound, type SeriesFound } from '../questions.ts'
 import { refusal, type Reach } from './reach.ts'
 import { found, type Outcome } from './step.ts'
 
@@ -22,6 +22,7 @@ export interface SmallObject extends InstanceFound {
 
 /** Enough to choose from; after these the PACS is told to stop. */
 const STUDIES_MAX = 100
+const SERIES_MAX = 100
 /** Studies looked into before we give up. */
 const STUDIES_TRIED_MAX = 5
 const RECENT_DAYS = 30
@@ -89,8 +90,12 @@ async function studies (association: Association, date: string | undefined, sign
 }
 
 async function smallestIn (association: Association, { studyUid }: StudyFound, signal: AbortSignal): Promise<SmallObject | undefined> {
-  const series = (await Array.fromAsync(findSeries(association, studyUid, signal)))
-    .sort((a, b) => rank(a.modality) - rank(b.modality) || (a.instances ?? Infinity) - (b.instances ?? Infinity))[0]
+  const all: SeriesFound[] = []
+  for await (const one of findSeries(association, studyUid, signal)) {
+    all.push(one)
+    if (all.length === SERIES_MAX) break
+  }
+  const series = all.sort((a, b) => rank(a.modality) - rank(b.modality) || (a.instances ?? Infinity) - (b.instances ?? Infinity))[0]
   if (series === undefined) return undefined
   // The first will do: asking for rows and columns confuses some PACS, and tells nothing of compressed bytes.
   const instances = findInstances(association, studyUid, series.seriesUid, signal)

@@ -27,7 +27,9 @@ export async function studiesInBox (config: Config, language: string, signal: Ab
 }
 
 export async function throughBox ({ http, pacs }: Config, object: SmallObject, held: ReadonlySet<string>, signal: AbortSignal): Promise<Outcome> {
-  const path = `${http.prefix}/studies/${object.studyUid}/series/${object.seriesUid}/instances/${object.sopInstanceUid}`
+  // As the PACS spelt them: whatever isn't a UID must not become another path.
+  const [study, series, instance] = [object.studyUid, object.seriesUid, object.sopInstanceUid].map(encodeURIComponent)
+  const path = `${http.prefix}/studies/${study}/series/${series}/instances/${instance}`
   const began = performance.now()
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number, bytes: number, problem: string }>()
   const where = http.socket === undefined ? { host: http.host, port: http.port } : { socketPath: http.socket }
