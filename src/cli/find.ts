@@ -4,7 +4,7 @@
  * Source: DICOM PS3.4 §C.4.1, §C.6.2; PS3.18 Annex F for `--json`.
  */
 
-import { keywordOf, tagOf, vrOf, type Tag } from '#standards/dicom/dictionary.ts'
+import { keywordOf, tagOf, vrOf, type Tag, type Vr } from '#standards/dicom/dictionary.ts'
 import type { DicomJson, JsonElement } from '#standards/dicom/json.ts'
 import { withAssociation } from '#standards/dimse/association.ts'
 import { find } from '#standards/dimse/find.ts'
@@ -26,6 +26,9 @@ const COLUMNS: Readonly<Record<Level, readonly string[]>> = {
 
 /** Unique keys of the levels above, which a hierarchical query must name (PS3.4 §C.4.1.3.1.1). */
 const ABOVE: Readonly<Record<Level, readonly string[]>> = { study: [], series: ['StudyInstanceUID'], image: ['StudyInstanceUID', 'SeriesInstanceUID'] }
+
+/** Value representations whose values are numbers, not text. */
+const BINARY: ReadonlySet<Vr> = new Set<Vr>(['US', 'SS', 'UL', 'SL', 'FL', 'FD'])
 
 const ROWS_DEFAULT = 100
 const ROWS_MAX = 100_000
@@ -78,7 +81,8 @@ function element (tag: Tag, text: string): JsonElement {
   const vr = vrOf(tag)
   if (text === '') return { vr }
   const values = text.split('\\')
-  return { vr, Value: vr === 'PN' ? values.map(Alphabetic => ({ Alphabetic })) : values }
+  if (vr === 'PN') return { vr, Value: values.map(Alphabetic => ({ Alphabetic })) }
+  return { vr, Value: BINARY.has(vr) ? values.map(Number) : values }
 }
 
 function heading (tag: Tag, words: Words): string {

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Senders } from '#box/pacs/senders.ts'
 import { RECEIVED_SYNTAXES } from '#box/pacs/syntaxes.ts'
 import type { Config } from '#box/config.ts'
-import { PeerError, RequestError } from '#core/errors.ts'
+import { CapacityError, PeerError, RequestError } from '#core/errors.ts'
 import { parseUid } from '#core/uid.ts'
 import { withAssociation } from '#standards/dimse/association.ts'
 import { get } from '#standards/dimse/get.ts'
@@ -40,7 +40,11 @@ export const getVerb: Verb = async (args, terminal) => {
   const folder = given.text('into') ?? study
   const expected = await inventory(config, study, series, terminal)
   if (expected.size === 0) throw new RequestError(series === undefined ? 'STUDY_UNKNOWN' : 'SERIES_UNKNOWN', 'the PACS has nothing of it', { facts: { study, series } })
-  await mkdir(folder, { recursive: true })
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new CapacityError('STORE_FAILED', 'the folder could not be made', { cause: error, facts: { folder } })
+  }
 
   const came = new Map<string, number>()
   const arriving = new Set<string>()
@@ -52,6 +56,8 @@ export const getVerb: Verb = async (args, terminal) => {
     if (came.has(sopInstanceUid) || arriving.has(sopInstanceUid)) return STATUS.success
     arriving.add(sopInstanceUid)
     return new ObjectFile(join(folder, `${sopInstanceUid}.dcm`), request, flow, bytes => {
+      arriving.delete(sopInstanceUid)
+      if (bytes === undefined) return
       came.set(sopInstanceUid, bytes)
       terminal.progress(words.get.progress(came.size, expected.size))
     })

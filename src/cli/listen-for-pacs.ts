@@ -10,11 +10,12 @@ import { SettingError } from '#core/errors.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { VERIFICATION } from '#standards/dimse/echo.ts'
 import { listen, type Scp, type ScpOptions } from '#standards/dimse/server.ts'
+import { readable } from './settings.ts'
 
 /** @throws SettingError whose fact `reason` is the system's word, such as EADDRINUSE */
 export async function listenForPacs ({ dimse }: Config, options: Pick<ScpOptions, 'admit' | 'onStore' | 'onEvent' | 'onRequest'>): Promise<Scp> {
   const { host, port, aeTitle } = dimse
-  const tls = await serverTls(dimse.tls)
+  const tls = await readable(serverTls(dimse.tls))
   try {
     return await listen({
       host,

@@ -15,13 +15,17 @@ export class ObjectFile implements StoreSink {
   readonly #path: string
   readonly #stream: WriteStream
   readonly #flow: Flow
-  readonly #onWhole: (bytes: number) => void
+  readonly #part: string
+  readonly #onEnd: (bytes: number | undefined) => void
 
-  constructor (path: string, request: StoreRequest, flow: Flow, onWhole: (bytes: number) => void) {
+  /** @param onEnd told the bytes of the file when it is whole, undefined when it won't be */
+  constructor (path: string, request: StoreRequest, flow: Flow, onEnd: (bytes: number | undefined) => void) {
     this.#path = path
+    // A PACS may send again, on another association, what broke on the first.
+    this.#part = `${path}.${request.peer.associationId}.part`
     this.#flow = flow
-    this.#onWhole = onWhole
-    this.#stream = createWriteStream(`${path}.part`)
+    this.#onEnd = onEnd
+    this.#stream = createWriteStream(this.#part, { mode: 0o600 })
     // The failure is told by end(); a peer who is paused then must go on, to hear of it.
     this.#stream.on('error', () => { flow.resume() })
     this.#stream.on('drain', () => { flow.resume() })
@@ -36,17 +40,19 @@ export class ObjectFile implements StoreSink {
     try {
       this.#stream.end()
       await finished(this.#stream)
-      await rename(`${this.#path}.part`, this.#path)
+      await rename(this.#part, this.#path)
     } catch {
-      await rm(`${this.#path}.part`, { force: true })
+      await rm(this.#part, { force: true })
+      this.#onEnd(undefined)
       return STATUS.outOfResources
     }
-    this.#onWhole(this.#stream.bytesWritten)
+    this.#onEnd(this.#stream.bytesWritten)
     return STATUS.success
   }
 
   abort (): void {
-    this.#stream.once('close', () => { rmSync(`${this.#path}.part`, { force: true }) })
+    this.#stream.once('close', () => { rmSync(this.#part, { force: true }) })
     this.#stream.destroy()
+    this.#onEnd(undefined)
   }
 }

@@ -6,7 +6,9 @@ import { parseArgs } from 'node:util'
 import type { Words } from './words.ts'
 
 /** The command line itself is wrong. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
 
 export type OptionKinds = Readonly<Record<string, 'text' | 'flag'>>
 

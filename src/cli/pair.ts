@@ -4,6 +4,7 @@
  */
 
 import { writeFile } from 'node:fs/promises'
+import { CapacityError } from '#core/errors.ts'
 import { assertCount, readOptions } from './options.ts'
 import { prove } from './pair/proof.ts'
 import { introduction, stepLines, verdict } from './pair/report.ts'
@@ -32,15 +33,22 @@ export const pairVerb: Verb = async (args, terminal) => {
   })
   terminal.progress(undefined)
   const file = given.text('sheet')
-  if (file !== undefined) await writeFile(file, sheet(config, proof, words, { whole: true }))
   if (isForPeople) {
     terminal.out(verdict(proof, words))
-    terminal.out(file === undefined ? `\n${sheet(config, proof, words, { whole: false })}` : words.pair.sheetWritten(file))
+    if (file === undefined) terminal.out(`\n${sheet(config, proof, words, { whole: false })}`)
   } else {
     terminal.out(JSON.stringify({
       ...proof,
       steps: proof.steps.map(step => ({ ...step, findings: step.findings.map(finding => ({ ...finding, ...words.pair.findings[finding.name](proof.site, finding.facts) })) }))
     }, undefined, 2))
+  }
+  if (file !== undefined) {
+    try {
+      await writeFile(file, sheet(config, proof, words, { whole: true }))
+    } catch (error) {
+      throw new CapacityError('STORE_FAILED', 'the sheet could not be written', { cause: error, facts: { file } })
+    }
+    terminal.err(words.pair.sheetWritten(file))
   }
   return proof.passed ? EXIT.ok : EXIT.failed
 }

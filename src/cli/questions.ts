@@ -30,8 +30,6 @@ export interface InstanceFound {
   readonly seriesUid: string
   readonly sopInstanceUid: string
   readonly sopClassUid: string | undefined
-  /** Of the pixels, uncompressed, where the PACS tells their size. */
-  readonly pixelBytes: number | undefined
 }
 
 export async function * findSeries (association: Association, study: string, signal: AbortSignal, series?: string): AsyncGenerator<SeriesFound> {
@@ -54,22 +52,11 @@ export async function * findInstances (association: Association, study: string, 
     '00080018': { vr: 'UI' },
     '00080052': { vr: 'CS', Value: ['IMAGE'] },
     '0020000D': { vr: 'UI', Value: [study] },
-    '0020000E': { vr: 'UI', Value: [seriesUid] },
-    '00280008': { vr: 'IS' },
-    '00280010': { vr: 'US' },
-    '00280011': { vr: 'US' },
-    '00280100': { vr: 'US' }
+    '0020000E': { vr: 'UI', Value: [seriesUid] }
   }
   for await (const match of find(association, identifier, { signal })) {
     const sopInstanceUid = firstText(match, '00080018')
-    if (sopInstanceUid === undefined) continue
-    const [rows, columns, bits] = [count(match, '00280010'), count(match, '00280011'), count(match, '00280100')]
-    yield {
-      seriesUid,
-      sopInstanceUid,
-      sopClassUid: firstText(match, '00080016'),
-      pixelBytes: rows === undefined || columns === undefined ? undefined : rows * columns * (bits ?? 16) / 8 * (count(match, '00280008') ?? 1)
-    }
+    if (sopInstanceUid !== undefined) yield { seriesUid, sopInstanceUid, sopClassUid: firstText(match, '00080016') }
   }
 }
 

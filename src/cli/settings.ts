@@ -5,6 +5,7 @@
 
 import { parseConfig, readConfig, type Config } from '#box/config.ts'
 import { clientTls } from '#box/pacs/tls.ts'
+import { SettingError } from '#core/errors.ts'
 import type { Peer } from '#standards/dimse/connect.ts'
 import type { Timers } from '#standards/dimse/limits.ts'
 import { UsageError, wholeNumber, type Given, type OptionKinds } from './options.ts'
@@ -44,8 +45,19 @@ function settingsFor (text: string, words: Words): object {
   }
 }
 
+/** @throws SettingError when a file of TLS cannot be read */
 export async function peerOf ({ pacs, dimse }: Config): Promise<Peer> {
-  return { host: pacs.host, port: pacs.port, calledTitle: pacs.calledTitle, callingTitle: dimse.aeTitle, tls: await clientTls(pacs.tls) }
+  const tls = await readable(clientTls(pacs.tls))
+  return { host: pacs.host, port: pacs.port, calledTitle: pacs.calledTitle, callingTitle: dimse.aeTitle, tls }
+}
+
+/** @throws SettingError */
+export async function readable<T> (files: Promise<T>): Promise<T> {
+  try {
+    return await files
+  } catch (error) {
+    throw new SettingError('a file of TLS cannot be read', { cause: error })
+  }
 }
 
 export function timersOf ({ pacs }: Config): Partial<Timers> {

@@ -308,6 +308,10 @@ ${EXITS}`
         what: `The PACS fell silent (${code}).`,
         todo: 'check that this port is the one of the DICOM service, and the service in the log of the PACS'
       }),
+      'protocol-broken': (_, { code, reason }) => ({
+        what: `The PACS doesn't follow the DICOM standard (${code}, ${reason}).`,
+        todo: 'hand this report to the vendor of the PACS'
+      }),
       'service-not-offered': ({ ourTitle }, { service, reason }) => ({
         what: `The PACS refuses ${service} (${reason}).`,
         todo: `grant ${service} (Study Root) to the AE title ${ourTitle}`

@@ -320,6 +320,10 @@ ${EXITS}`
         what: `Le PACS s'est tu (${code}).`,
         todo: 'vérifier que ce port est bien celui du service DICOM, et l\'état du service dans le journal du PACS'
       }),
+      'protocol-broken': (_, { code, reason }) => ({
+        what: `Le PACS ne suit pas la norme DICOM (${code}, ${reason}).`,
+        todo: 'remettre ce rapport à l\'éditeur du PACS'
+      }),
       'service-not-offered': ({ ourTitle }, { service, reason }) => ({
         what: `Le PACS refuse ${service} (${reason}).`,
         todo: `accorder ${service} (Study Root) à l'AE title ${ourTitle}`

@@ -11,7 +11,7 @@ import type { FindingName } from '#cli/pair/step.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { listen } from '#standards/dimse/server.ts'
 import { startArchive, type Archive, type Destination } from '#test/fixtures/dcmqrscp.ts'
-import { freePort, skipWithout, temporaryFolder } from '#test/fixtures/peer.ts'
+import { freePort, selfSigned, skipWithout, temporaryFolder } from '#test/fixtures/peer.ts'
 import { studyOnDisk } from '#test/fixtures/studies.ts'
 import { say } from '#test/fixtures/terminal.ts'
 
@@ -110,6 +110,19 @@ test('a PACS that sends our images to another machine is found out, though it re
   const archive = await filledArchive(t, [{ title: 'DRIMBOX', port: other.port }])
   const proof = await proofOf(settings(archive, await freePort()))
   t.same(findings(proof), ['move-elsewhere', 'method-get-works'])
+})
+
+test('a PACS behind TLS is proved by steps, and one that speaks in the clear is told from one that is silent', { skip: skipWithout('openssl') }, async t => {
+  const { key, cert } = await selfSigned(temporaryFolder(t))
+  const common = { host: '127.0.0.1', port: 0, titles: ['PACS'], admit: () => 'accept', transferSyntaxes: ['1.2.840.10008.1.2'], abstractSyntaxes: new Set(['1.2.840.10008.1.1']), onStore: () => 0x0122 } as const
+  const secure = await listen({ ...common, tls: { key: await readFile(key), cert: await readFile(cert) } })
+  const clear = await listen(common)
+  t.teardown(async () => { await Promise.all([secure.close(), clear.close()]) })
+  const proof = await proofOf(settings({ title: 'PACS', port: secure.port, name: '' }, await freePort(), { pacs: { tls: { caFile: cert } } }))
+  t.same(marks(proof).slice(0, 5), ['name passed', 'tcp passed', 'tls passed', 'association failed', 'echo passed'])
+  t.same(findings(proof), ['service-not-offered', 'service-not-offered'], 'C-FIND and C-MOVE, each by its name')
+  t.same(findings(await proofOf(settings({ title: 'PACS', port: clear.port, name: '' }, await freePort(), { pacs: { tls: { caFile: cert } } }))), ['tls-failed'])
+  t.same(findings(await proofOf(settings({ title: 'PACS', port: secure.port, name: '' }, await freePort()))), ['association-closed'])
 })
 
 test('an archive without a study proves nothing, and says so', { skip }, async t => {

@@ -91,7 +91,8 @@ export async function prove (config: Config, options: ProofOptions): Promise<Pro
     const outcome = await getBack(reach, { ...object, sopClassUid: object.sopClassUid ?? moved.sopClassUid })
     if (pacs.method === 'get') return outcome
     if (outcome.mark === 'failed') return { ...outcome, mark: 'warned' as const }
-    return moved.mark === 'failed' && held === undefined ? { ...outcome, findings: [found('method-get-works')] } : outcome
+    const isMoveLost = moved.mark === 'failed' || !granted.includes('C-MOVE')
+    return isMoveLost && held === undefined ? { ...outcome, findings: [found('method-get-works')] } : outcome
   })
   return { passed: isStanding() && object !== undefined, steps, site }
 }

@@ -8,7 +8,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { PeerError } from '#core/errors.ts'
+import { DrimboxError, PeerError } from '#core/errors.ts'
 import { withAssociation } from '#standards/dimse/association.ts'
 import { connect, type Peer } from '#standards/dimse/connect.ts'
 import { VERIFICATION } from '#standards/dimse/echo.ts'
@@ -41,7 +41,7 @@ export async function reachTcp ({ peer, timers, signal }: Reach): Promise<Outcom
     socket.destroy()
     return { localAddress, facts: { remoteAddress, localAddress } }
   } catch (error) {
-    return { mark: 'failed', findings: [found(tcpFinding(error), { reason: reasonOf(error) })] }
+    return { mark: 'failed', findings: [refusal(error)] }
   }
 }
 
@@ -105,7 +105,7 @@ const REFUSALS: Readonly<Record<string, Finding['name']>> = {
 
 /** What an association that could not be had teaches us. */
 export function refusal (error: unknown): Finding {
-  if (!(error instanceof PeerError)) throw error
+  if (!(error instanceof DrimboxError)) throw error
   const { code, facts } = error
   if (code === 'PACS_REJECTED') {
     return found(REFUSALS[String(facts.why)] ?? 'association-refused', { code, reason: facts.why, result: facts.result, source: facts.source, number: facts.reason })
@@ -113,7 +113,8 @@ export function refusal (error: unknown): Finding {
   if (code === 'PACS_TIMEOUT') return found('association-silent', { code })
   if (code === 'PACS_CONTEXT') return found('service-not-offered', { code, service: 'Verification, Study Root', reason: 'abstract-syntax-not-supported' })
   if (code === 'CANCELLED') return found('interrupted', { code })
-  return found('association-closed', { code, reason: facts.reason })
+  if (code === 'PACS_UNREACHABLE') return found(tcpFinding(error), { code, reason: reasonOf(error) })
+  return found(code === 'PACS_ABORTED' ? 'association-closed' : 'protocol-broken', { code, reason: code === 'PACS_ABORTED' ? facts.reason : error.message })
 }
 
 export function reasonOf (error: unknown): string | undefined {

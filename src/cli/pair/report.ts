@@ -32,7 +32,7 @@ export function findingLines (finding: Finding, site: Site, words: Words): strin
 }
 
 export function verdict ({ passed, steps, site }: Proof, words: Words): string {
-  const findings = steps.flatMap(one => one.findings.filter(() => one.mark === 'failed' || one.mark === 'warned' || one.step === 'get'))
+  const findings = steps.flatMap(({ mark, findings }) => findings.filter(({ name }) => mark === 'failed' || name === 'method-get-works'))
   if (passed) return `\n${words.pair.ready(site)}`
   const lines = findings.map((finding, index) => `  ${index + 1}. ${words.pair.sides[FINDINGS[finding.name]]}${words.colon}${words.pair.findings[finding.name](site, finding.facts).todo}`)
   return [`\n${words.pair.notReady(site)}`, ...lines].map((line, index) => index === 0 ? line : printable(line)).join('\n')

@@ -22,7 +22,6 @@ export interface SmallObject extends InstanceFound {
 
 /** Enough to choose from; after these the PACS is told to stop. */
 const STUDIES_MAX = 100
-const INSTANCES_MAX = 20
 /** Studies looked into before we give up. */
 const STUDIES_TRIED_MAX = 5
 const RECENT_DAYS = 30
@@ -93,13 +92,11 @@ async function smallestIn (association: Association, { studyUid }: StudyFound, s
   const series = (await Array.fromAsync(findSeries(association, studyUid, signal)))
     .sort((a, b) => rank(a.modality) - rank(b.modality) || (a.instances ?? Infinity) - (b.instances ?? Infinity))[0]
   if (series === undefined) return undefined
-  const instances: InstanceFound[] = []
-  for await (const instance of findInstances(association, studyUid, series.seriesUid, signal)) {
-    instances.push(instance)
-    if (instances.length === INSTANCES_MAX) break
-  }
-  const smallest = instances.sort((a, b) => (a.pixelBytes ?? Infinity) - (b.pixelBytes ?? Infinity) || 0)[0]
-  return smallest && { ...smallest, studyUid, modality: series.modality }
+  // The first will do: asking for rows and columns confuses some PACS, and tells nothing of compressed bytes.
+  const instances = findInstances(association, studyUid, series.seriesUid, signal)
+  const first = await instances.next()
+  await instances.return(undefined)
+  return first.done === true ? undefined : { ...first.value, studyUid, modality: series.modality }
 }
 
 function counted ({ studies, isCut }: StudyList): string {

@@ -30,6 +30,7 @@ export const FINDINGS = {
   'association-refused': 'pacs',
   'association-closed': 'pacs',
   'association-silent': 'pacs',
+  'protocol-broken': 'pacs',
   'service-not-offered': 'pacs',
   'echo-failed': 'pacs',
   'find-failed': 'pacs',
