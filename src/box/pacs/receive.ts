@@ -7,6 +7,7 @@
  */
 
 import { CapacityError, DrimboxError } from '#core/errors.ts'
+import { isUid } from '#core/uid.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
 import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/store-provider.ts'
@@ -153,6 +154,11 @@ class Incoming implements StoreSink {
       return
     }
     if (studyUid === undefined || seriesUid === undefined) return
+    // They name folders: what isn't a UID goes no further.
+    if (!isUid(studyUid) || !isUid(seriesUid)) {
+      this.#refuse(STORE_STATUS.cannotUnderstand, 'not-a-uid')
+      return
+    }
     const claim = this.#intake.claim(studyUid, seriesUid, this.#request.peer.title)
     if (claim === undefined) this.#refuse(STORE_STATUS.notAuthorized, 'not-asked-for')
     else this.#claim = claim

@@ -162,8 +162,8 @@ class Decoder {
     // Kept byte for byte, under the VR that promises nothing.
     const element = decodeValue(bytes, isWholeNumbers(length, vr) ? vr : 'UN', { bigEndian: form.bigEndian, characterSet: scope.characterSet })
     if (tag === CHARACTER_SET_TAG && element.Value !== undefined) {
-      scope.characterSet = element.Value.map(term => term as string | null ?? '')
-      return { vr, Value: ['ISO_IR 192'] }
+      scope.characterSet = element.Value.map(term => typeof term === 'string' ? term : '')
+      return { vr: 'CS', Value: ['ISO_IR 192'] }
     }
     if (tag === PIXEL_REPRESENTATION) scope.isSigned = element.Value?.[0] === 1
     return element
@@ -263,7 +263,7 @@ function * textsOf (json: DicomJson, depth: number): Generator<string> {
   for (const { vr, Value } of Object.values(json)) {
     if (Value === undefined) continue
     for (const value of Value) {
-      if (vr === 'SQ') yield * textsOf(value as DicomJson, depth + 1)
+      if (vr === 'SQ') yield * textsOf(value as DicomJson | null ?? {}, depth + 1)
       else if (!TEXT_VRS.has(vr)) break
       else if (typeof value === 'string') yield value
       else if (typeof value === 'object' && value !== null) yield * Object.values(value).map(String)
@@ -289,7 +289,7 @@ function encodeElements (json: DicomJson, form: Form, characterSet: readonly str
 
 function encodeItems (element: JsonElement, form: Form, characterSet: readonly string[], depth: number): Buffer {
   return Buffer.concat((element.Value ?? []).flatMap(item => {
-    const bytes = encodeElements(item as DicomJson, form, characterSet, depth + 1)
+    const bytes = encodeElements(item as DicomJson | null ?? {}, form, characterSet, depth + 1)
     return [encodeHead('FFFEE000', '', bytes.length, form), bytes]
   }))
 }

@@ -33,21 +33,28 @@ const byKeyword = new Map<string, Tag>()
 /** Repeating groups such as (60xx,3000), under their first group; the retired (0020,31xx) too. */
 const repeating = new Map<number, Entry>()
 
-const PLAIN = /^\(([\dA-F]{4}),([\dA-F]{4})\)$/i
-const REPEATING = /^\(([\dA-F]{4})(?:-[\dA-F]{4})?,([\dA-F]{4})(?:-[\dA-F]{4})?\)$/i
+/** '(6000-60FF,3000)' or '(0020,3100-31FF)', and others that we have no use for. */
+const REPEATING = /^\(([\dA-F]{4})(?:-[\dA-F]{4})?,([\dA-F]{4})(?:-[\dA-F]{4})?\)$/
+const PLAIN_CHARACTERS = '(0010,0010)'.length
 
-for (const [key, { vr = '', name }] of Object.entries(dictionary)) {
-  const match = PLAIN.exec(key) ?? REPEATING.exec(key)
-  if (match === null) continue
-  const tag = Number.parseInt(match[1]! + match[2]!, 16)
-  const keyword = name.replace(/^RETIRED_/, '')
-  const entry = { keyword, vr: AMBIGUOUS[vr] ?? (/^[A-Z]{2}$/.test(vr) ? vr as Vr : 'UN'), isUsOrSs: vr === 'xs' }
-  if (!PLAIN.test(key)) {
-    repeating.set(tag, entry)
+for (const key in dictionary) {
+  const { vr = '', name } = dictionary[key]!
+  // Private attributes have their creator's name in the key.
+  if (name === undefined || key.includes('"')) continue
+  const entry = { keyword: name.replace('RETIRED_', ''), vr: AMBIGUOUS[vr] ?? (isVrName(vr) ? vr : 'UN'), isUsOrSs: vr === 'xs' }
+  if (key.length === PLAIN_CHARACTERS) {
+    const tag = key.slice(1, 5) + key.slice(6, 10)
+    byTag.set(Number.parseInt(tag, 16), entry)
+    byKeyword.set(entry.keyword, tag)
   } else {
-    byTag.set(tag, entry)
-    byKeyword.set(keyword, hex(tag))
+    const match = REPEATING.exec(key)
+    if (match !== null) repeating.set(Number.parseInt(match[1]! + match[2]!, 16), entry)
   }
+}
+
+/** Neither 'na', which items have, nor nothing. */
+function isVrName (text: string): text is Vr {
+  return text.length === 2 && text === text.toUpperCase()
 }
 
 /** 'StudyInstanceUID', '0020000D' or '(0020,000D)' to '0020000D'; undefined for anything else. */
@@ -85,8 +92,4 @@ function find (tag: number): Entry | undefined {
   return byTag.get(tag) ??
     (group % 2 === 0 && group < 0x7fe0 ? repeating.get(((group & 0xff00) * 0x10000) + tag % 0x10000) : undefined) ??
     (group === 0x0020 ? repeating.get(tag - tag % 0x100) : undefined)
-}
-
-function hex (tag: number): Tag {
-  return tag.toString(16).toUpperCase().padStart(8, '0')
 }

@@ -102,6 +102,11 @@ test('an item may have a character set of its own, which ends with it', async t 
   t.equal(firstText(decodeDataset(element(0x00100020, 'LO', '\xbb\xee'), EXPLICIT_LE, { characterSet: ['ISO_IR 144'] }), '00100020'), 'Лю')
 })
 
+test('a character set that is not text is no character set', async t => {
+  const bytes = Buffer.concat([element(0x00080005, 'US', u16(7)), element(0x00100020, 'LO', '\xe9')])
+  t.equal(firstText(decodeDataset(bytes, EXPLICIT_LE), '00100020'), 'é')
+})
+
 test('what archives have made of data sets is still read', async t => {
   const inside = Buffer.concat([
     element(0xfffee000, '', element(0x00080018, 'UI', '1.2', 'implicit'), 'implicit'), element(0xfffee0dd, '')
