@@ -3,11 +3,13 @@
  */
 
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { HeadReader } from '#standards/dicom/head.ts'
 import { readPart10Head } from '#standards/dicom/part10.ts'
-import type { ObjectFile, Sample } from './data.ts'
+import type { Sample } from './data.ts'
+
+/** All of the object, or what no rewriting of its head may touch. */
+type What = 'data set' | 'pixel data'
 
 /** What a receiver made of a sample. */
 export class Comparison {
@@ -17,20 +19,22 @@ export class Comparison {
   #same = 0
   #other = 0
 
-  private constructor (sample: Sample) {
+  readonly #what: What
+
+  private constructor (sample: Sample, what: What) {
     this.#sample = sample
+    this.#what = what
   }
 
-  static async with (sample: Sample): Promise<Comparison> {
-    const comparison = new Comparison(sample)
-    for (const file of sample.files) comparison.#sent.set(file.sopInstanceUid, await digestOf(file))
+  static async with (sample: Sample, what: What = 'data set'): Promise<Comparison> {
+    const comparison = new Comparison(sample, what)
+    for (const { path, sopInstanceUid } of sample.files) comparison.#sent.set(sopInstanceUid, comparison.#digest(await readFile(path)))
     return comparison
   }
 
   /** One whole Part 10 file. */
   add (file: Buffer): void {
-    const { sopInstanceUid, datasetOffset } = readPart10Head(file)
-    this.#count(sopInstanceUid, createHash('sha256').update(file.subarray(datasetOffset)).digest('hex'))
+    this.#count(readPart10Head(file).sopInstanceUid, this.#digest(file))
   }
 
   /** The same, wherever it lies. */
@@ -43,8 +47,19 @@ export class Comparison {
     const { files } = this.#sample
     if (this.#seen.size !== files.length) throw new Error(`${this.#seen.size} of ${files.length} objects arrived`)
     return this.#other === 0
-      ? `all ${this.#same} data sets byte for byte as sent`
-      : `${this.#same} data sets byte for byte as sent, ${this.#other} written anew`
+      ? `all ${this.#same}: ${this.#what} byte for byte as sent`
+      : `${this.#same}: ${this.#what} byte for byte as sent; ${this.#other} written anew`
+  }
+
+  #digest (file: Buffer): string {
+    const { datasetOffset, transferSyntaxUid } = readPart10Head(file)
+    let dataset = file.subarray(datasetOffset)
+    if (this.#what === 'pixel data') {
+      const reader = new HeadReader(transferSyntaxUid)
+      reader.push(dataset)
+      dataset = dataset.subarray(reader.pixelOffset)
+    }
+    return createHash('sha256').update(dataset).digest('hex')
   }
 
   #count (sopInstanceUid: string, digest: string): void {
@@ -54,10 +69,4 @@ export class Comparison {
     if (sent === digest) this.#same++
     else this.#other++
   }
-}
-
-async function digestOf ({ path, datasetOffset }: ObjectFile): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path, { start: datasetOffset }), hash)
-  return hash.digest('hex')
 }

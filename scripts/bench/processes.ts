@@ -11,6 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Node with the project's own version, whatever `node` means in the shell. */
 export const NODE = process.execPath
 
+/**
+ * Turns Nagle's algorithm off in everything built on DCMTK, Orthanc included. As shipped they write
+ * a message in two small pieces, of which the second waits for a delayed ACK.
+ */
+export const NO_DELAY = { TCP_NODELAY: '1' }
+
 const READY_MS = 60_000
 const STOP_MS = 10_000
 const OUTPUT_MAX = 16_384

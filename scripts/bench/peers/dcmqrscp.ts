@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blast } from '../blast.ts'
 import type { Data } from '../data.ts'
-import { freePort, start } from '../processes.ts'
+import { freePort, NO_DELAY, start } from '../processes.ts'
 import type { Destinations, PacsPeer } from './orthanc.ts'
 
 /** @param folder kept between runs, with what it was filled with */
@@ -32,7 +32,7 @@ export async function startDcmqrscp (folder: string, data: Data, destinations: D
     ''
   ].join('\n'))
   // JPEG-LS is taken and sent on as it is.
-  const peer = await start('dcmqrscp', 'dcmqrscp', ['--disable-host-lookup', '--config', settings, '--prefer-jls-lossless', '--propose-jls-lossless'], { ready: port })
+  const peer = await start('dcmqrscp', 'dcmqrscp', ['--disable-host-lookup', '--config', settings, '--prefer-jls-lossless', '--propose-jls-lossless'], { env: NO_DELAY, ready: port })
   if (!filled) {
     await blast(data.ct, port, 'QR')
     await writeFile(join(folder, 'filled'), '')

@@ -7,10 +7,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blast } from '../blast.ts'
 import type { Data } from '../data.ts'
-import { freePort, run, start, type Started } from '../processes.ts'
-
-/** Where Debian puts the plugin; by its plain name where there is one. */
-const PLUGINS = ['/usr/share/orthanc/plugins/libOrthancDicomWeb.so', '/usr/lib/orthanc/libOrthancDicomWeb.so']
+import { dicomwebPlugin } from '../packages.ts'
+import { freePort, NO_DELAY, run, start, type Started } from '../processes.ts'
 
 /** Where a PACS may send to, by AE title. */
 export type Destinations = ReadonlyMap<string, number>
@@ -37,7 +35,7 @@ export async function startOrthanc (folder: string, data: Data, destinations: De
     StorageDirectory: storage,
     IndexDirectory: storage,
     StorageCompression: false,
-    Plugins: [PLUGINS.find(path => existsSync(path))],
+    Plugins: [dicomwebPlugin()],
     DicomAet: 'ORTHANC',
     DicomPort: port,
     DicomCheckCalledAet: false,
@@ -49,10 +47,10 @@ export async function startOrthanc (folder: string, data: Data, destinations: De
     AuthenticationEnabled: false,
     DicomWeb: { Enable: true, Root: '/dicom-web/' }
   }, undefined, 2))
-  const peer = await start('Orthanc', 'Orthanc', [settings], { ready: http })
+  const peer = await start('Orthanc', 'Orthanc', [settings], { env: NO_DELAY, ready: http })
   if (!filled) {
     await blast(data.ct, port, 'ORTHANC')
-    await run('storescu', ['-aec', 'ORTHANC', '127.0.0.1', String(port), data.huge.files[0]!.path], { TCP_NODELAY: '1' })
+    await run('storescu', ['-aec', 'ORTHANC', '127.0.0.1', String(port), data.huge.files[0]!.path], NO_DELAY)
     await writeFile(join(folder, 'filled'), '')
   }
   return { ...peer, title: 'ORTHANC', port, dicomweb: `http://127.0.0.1:${http}/dicom-web` }

@@ -4,7 +4,7 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort, start, type Started } from '../processes.ts'
+import { freePort, NO_DELAY, start, type Started } from '../processes.ts'
 
 export interface StoreScp extends Started {
   readonly port: number
@@ -22,7 +22,7 @@ export async function startStoreScp (folder: string, title: string, options: { r
   const port = options.port ?? await freePort()
   const started = await start('storescp', 'storescp',
     ['--disable-host-lookup', '--aetitle', title, '--accept-all', '--output-directory', folder, ...options.args ?? [], String(port)],
-    { env: options.noDelay === true ? { TCP_NODELAY: '1' } : {}, ready: port })
+    { env: options.noDelay === true ? NO_DELAY : {}, ready: port })
   return {
     ...started,
     port,

@@ -49,7 +49,7 @@ export const ins: Row = {
     const path = `/studies/${ct.studyUid}`
     await fill(`${outward.dicomweb}${path}`, async () => { await outward.quiet() })
     const { variants, marked } = await rounds([
-      reader('with the INS', `${outward.dicomweb}/outward${path}`, outward.pid, ct, OUTWARD),
+      reader('with the INS', `${outward.dicomweb}/outward${path}`, outward.pid, ct, OUTWARD, 'pixel data'),
       reader('without', `${outward.dicomweb}${path}`, outward.pid, ct)
     ], count, tell)
     const [spliced, plain] = variants
@@ -65,7 +65,7 @@ export const ins: Row = {
   }
 }
 
-function reader (name: string, url: string, pid: number, sample: Sample, options: ReadOptions = {}): Variant {
+function reader (name: string, url: string, pid: number, sample: Sample, options: ReadOptions = {}, compared: 'data set' | 'pixel data' = 'data set'): Variant {
   return {
     name,
     before: async () => { await quiet(pid) },
@@ -76,7 +76,7 @@ function reader (name: string, url: string, pid: number, sample: Sample, options
       return { seconds, firstByteMs, cpuSeconds: cpuSeconds(pid) - cpu, peakBytes: peakBytes(pid) }
     },
     async check () {
-      const comparison = await Comparison.with(sample)
+      const comparison = await Comparison.with(sample, compared)
       const objects = new MultipartObjects(file => { comparison.add(file) })
       await read(url, { ...options, onBody: piece => { objects.take(piece) } })
       objects.end()
