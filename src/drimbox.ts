@@ -1,7 +1,9 @@
 /**
  * The gateway: reads its settings, opens the box, closes it when told to.
  *
- *     node src/drimbox.ts --config=/var/lib/drimbox/config.json
+ *     node --max-semi-space-size=2 --max-old-space-size=192 src/drimbox.ts --config=/var/lib/drimbox/config.json
+ *
+ * The flags are those of core/runtime.ts, with their reasons.
  */
 
 import { parseArgs } from 'node:util'

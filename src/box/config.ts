@@ -41,6 +41,7 @@ const Pacs = Type.Object({
     title: aeTitle('AE title that the PACS calls us with'),
     addresses: Type.Optional(Type.Array(Type.String(), { description: 'where it calls from; absent: from where its host name leads' }))
   }, closed), { default: [], description: 'who may send to us; empty: the PACS under its own title, from its own address' }),
+  characterSet: Type.String({ default: 'ISO_IR 100', pattern: '^[A-Z0-9_ ]{1,16}$', description: 'Specific Character Set that the PACS writes in where it names none (PS3.3 §C.12.1.1.2)' }),
   method: Type.Union([Type.Literal('move'), Type.Literal('get')], { default: 'move', description: 'C-MOVE, or C-GET where the PACS forbids it' }),
   associationsMax: Type.Integer({ default: 2, minimum: 1, maximum: 16, description: 'associations that the PACS bears from us at the same time' }),
   hours: Type.Array(Hours, { default: [], description: 'other numbers of associations, by time of day' }),

@@ -1,10 +1,9 @@
 /**
- * DICOM unique identifiers: read at the door, made under the ISO root for UUIDs.
+ * DICOM unique identifiers, read at the door.
  *
- * Source: DICOM PS3.5 §9.1 (form) and §B.2 (UUID-derived, root 2.25).
+ * Source: DICOM PS3.5 §9.1.
  */
 
-import { randomBytes } from 'node:crypto'
 import { RequestError } from './errors.ts'
 
 declare const checked: unique symbol
@@ -13,28 +12,22 @@ declare const checked: unique symbol
 export type Uid = string & { readonly [checked]: 'Uid' }
 
 const LENGTH_MAX = 64
-const FORM = /^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/
-/** What makers have really sent for decades: components with leading zeros. Harmless as a name. */
-const FORM_IN_THE_FIELD = /^\d+(\.\d+)*$/
+/**
+ * Components with leading zeros are tolerated: makers have sent them for decades, the images exist,
+ * and refusing them would hide them.
+ */
+const FORM = /^\d+(\.\d+)*$/
 
 export function isUid (text: string): text is Uid {
-  return text.length > 0 && text.length <= LENGTH_MAX && FORM.test(text)
+  return text.length <= LENGTH_MAX && FORM.test(text)
 }
 
 /**
- * Reads a UID that a caller or a PACS sent. Leading zeros in a component are tolerated: the
- * images exist, and refusing them would hide them.
+ * Reads a UID that a caller or a PACS sent.
  *
  * @throws RequestError UID_INVALID
  */
 export function parseUid (text: string): Uid {
-  if (text.length === 0 || text.length > LENGTH_MAX || !FORM_IN_THE_FIELD.test(text)) {
-    throw new RequestError('UID_INVALID', 'not a DICOM UID', { facts: { length: text.length } })
-  }
-  return text as Uid
-}
-
-/** A new UID under 2.25, from 128 random bits: at most 44 characters. */
-export function newUid (): Uid {
-  return `2.25.${BigInt('0x' + randomBytes(16).toString('hex'))}` as Uid
+  if (!isUid(text)) throw new RequestError('UID_INVALID', 'not a DICOM UID', { facts: { length: text.length } })
+  return text
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { NODE_FLAGS } from '#core/runtime.ts'
 import { curls } from './curls.ts'
 import type { NodeAddress } from './node-address.ts'
 import { startPacs, type SimulatedPacs } from './pacs.ts'
@@ -84,7 +85,7 @@ export async function openHospital (options: HospitalOptions): Promise<Hospital>
       adminSocket
     }, undefined, 2))
     signal.throwIfAborted()
-    box = spawn(process.execPath, [join(import.meta.dirname, '../drimbox.ts'), `--config=${config}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    box = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, '../drimbox.ts'), `--config=${config}`], { stdio: ['ignore', 'pipe', 'inherit'] })
     const opened = await untilOpen(box, join(folder, 'box.log'))
     boxPort = opened.dimsePort
     const endpoints: Endpoints = {

@@ -9,6 +9,7 @@ import { describe } from './dataset-writer.ts'
 
 /** Value representations in which * and ? are wild (PS3.4 §C.2.2.2.4). */
 const WILD = new Set(['AE', 'CS', 'LO', 'LT', 'PN', 'SH', 'ST', 'UC', 'UR', 'UT'])
+const BINARY = new Set(['US', 'UL', 'SS', 'SL', 'FL', 'FD'])
 const RANGED = new Set(['DA', 'TM', 'DT'])
 
 /**
@@ -16,9 +17,11 @@ const RANGED = new Set(['DA', 'TM', 'DT'])
  * @param values what the object has; several when the attribute has, any of which may match
  */
 export function matches (keyword: string, key: string | readonly string[] | undefined, values: readonly string[]): boolean {
-  const keys = (typeof key === 'string' ? [key] : key ?? []).map(text => text.trim()).filter(text => text !== '' && text !== '*')
-  if (keys.length === 0) return true
   const vr = describe(keyword)?.vr ?? 'UN'
+  // dcmjs reads an empty binary number as 0.
+  const universal = BINARY.has(vr) ? ['', '0'] : ['', '*']
+  const keys = (typeof key === 'string' ? [key] : key ?? []).map(text => text.trim()).filter(text => !universal.includes(text))
+  if (keys.length === 0) return true
   return keys.some(one => values.some(value => matchesOne(vr, one, value.trim())))
 }
 

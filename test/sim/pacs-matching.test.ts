@@ -31,3 +31,10 @@ test('any of a list of UIDs, and any of several values, will do', async t => {
   t.ok(matches('ModalitiesInStudy', 'SR', ['CT', 'SR']))
   t.notOk(matches('ModalitiesInStudy', 'MR', ['CT', 'SR']))
 })
+
+test('a number asked for without a value matches every number', t => {
+  t.ok(matches('Rows', '0', ['512']))
+  t.ok(matches('Rows', '512', ['512']))
+  t.notOk(matches('Rows', '256', ['512']))
+  t.end()
+})

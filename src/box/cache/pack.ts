@@ -8,7 +8,11 @@
  * Owns the files of one folder. Knows nothing of the PACS, nor of who reads.
  */
 
+<<<<<<< HEAD
 import { close, fdatasync, open, read, renameSync, write, writev } from 'node:fs'
+=======
+import { close, fdatasync, open, read } from 'node:fs'
+>>>>>>> main
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,6 +20,7 @@ import { crc32 } from 'node:zlib'
 import { CapacityError } from '#core/errors.ts'
 import { encodeRecordHead, RECORD_HEAD_BYTES } from './record.ts'
 import type { Stored } from './stored.ts'
+import { writePieces } from './write-pieces.ts'
 
 /** Above this an object gets its own file: eight associations that each hold one stay below 32 MB. */
 export const SPILL_BYTES = 4 << 20
@@ -23,7 +28,6 @@ export const SPILL_BYTES = 4 << 20
 const openFile = promisify(open)
 const closeFile = promisify(close)
 const readFile = promisify(read)
-const writeFile = promisify(write)
 const syncFile = promisify(fdatasync)
 
 /** A segment is made by the first append, never by a read; it is read through the same descriptor. */
@@ -96,8 +100,12 @@ export class Pack {
     this.#users++
     try {
       const file = await this.#file(segment, CREATE)
+<<<<<<< HEAD
       await writeAll(file, [head, ...parts], at)
       return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
+=======
+      await writePieces(file, [head, ...parts], at)
+>>>>>>> main
     } catch (error) {
       // A hole would hide what follows from the scan after a power cut: the next one takes its place, or
       // goes into a fresh file.
@@ -112,6 +120,7 @@ export class Pack {
   /** Begins a file of its own for an object too large to be held; held until that is kept or dropped. */
   async spill (): Promise<Spill> {
     const segment = this.#nextSegment++
+<<<<<<< HEAD
     const hold = this.use()
     try {
       const file = await this.#file(segment, CREATE)
@@ -130,6 +139,18 @@ export class Pack {
       hold[Symbol.dispose]()
       throw storeError(error)
     }
+=======
+    const file = await this.#file(segment, CREATE).catch(error => { throw storeError(error) })
+    return new Spill(file, async (object, length, crc, kept) => {
+      if (!kept) {
+        await this.#dropSegment(segment)
+        return undefined
+      }
+      const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+      await writePieces(file, [head], 0).catch(error => { throw storeError(error) })
+      return this.#add(object, segment, RECORD_HEAD_BYTES, length)
+    })
+>>>>>>> main
   }
 
   /**
@@ -293,6 +314,11 @@ export class Spill {
       this.#crc = crc32(part, this.#crc)
       this.#length += part.length
     }
+<<<<<<< HEAD
+=======
+    await writePieces(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
+    this.#length += bytes
+>>>>>>> main
   }
 
   /** The object is whole: its record head is written, and with that it exists. */
@@ -303,32 +329,6 @@ export class Spill {
   async drop (): Promise<void> {
     await this.#finish({ sopInstanceUid: '', sopClassUid: '', transferSyntaxUid: '', datasetOffset: 0, pixelOffset: 0 }, 0, 0, false)
   }
-}
-
-/** `writev` takes at most this many pieces at once (IOV_MAX of Linux). */
-const PIECES_MAX = 1024
-
-async function writeAll (file: number, pieces: readonly Buffer[], position: number): Promise<void> {
-  for (let first = 0; first < pieces.length; first += PIECES_MAX) {
-    const some = first === 0 && pieces.length <= PIECES_MAX ? pieces : pieces.slice(first, first + PIECES_MAX)
-    let bytes = 0
-    for (const piece of some) bytes += piece.length
-    const written = await writeVector(file, some, position)
-    if (written < bytes) {
-      const rest = Buffer.concat(some as Buffer[]).subarray(written)
-      for (let done = 0; done < rest.length;) {
-        const { bytesWritten } = await writeFile(file, rest, done, rest.length - done, position + written + done)
-        done += bytesWritten
-      }
-    }
-    position += bytes
-  }
-}
-
-function writeVector (file: number, pieces: readonly Buffer[], position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    writev(file, pieces, position, (error, written) => { error === null ? resolve(written) : reject(error) })
-  })
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT'])

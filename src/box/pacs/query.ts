@@ -4,11 +4,13 @@
  * Source: DICOM PS3.4 §C.4.1.
  */
 
+import { characterSetFor } from '#standards/dicom/charset.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { firstText } from '#standards/dicom/dataset.ts'
 import { find, type FindOptions } from '#standards/dimse/find.ts'
 import type { Slots } from './slots.ts'
 
+const CHARACTER_SET = '00080005'
 /** Answers that may wait for a slow reader before the PACS has to wait too. */
 const AHEAD_MAX = 500
 
@@ -38,9 +40,12 @@ export interface InstanceName {
 
 export class Query {
   readonly #slots: Slots
+  readonly #characterSet: string
 
-  constructor (slots: Slots) {
+  /** @param characterSet in which a PACS writes that names none */
+  constructor (slots: Slots, characterSet: string) {
     this.#slots = slots
+    this.#characterSet = characterSet
   }
 
   /** Answers one by one; leaving the loop early cancels the rest. */
@@ -54,8 +59,12 @@ export class Query {
     const left = new AbortController()
     const signal = AbortSignal.any([options.signal, left.signal])
     const running = this.#slots.lend(signal, async association => {
+<<<<<<< HEAD
       for await (const answer of find(association, identifier, { ...options, signal })) {
         received++
+=======
+      for await (const answer of find(association, this.#spelled(identifier), { ...options, signal })) {
+>>>>>>> main
         waiting.push(answer)
         wake()
         if (waiting.length >= AHEAD_MAX) await new Promise<void>(resolve => { more = resolve })
@@ -66,6 +75,13 @@ export class Query {
         if (waiting.length === 0) await new Promise<void>(resolve => { wake = resolve })
         for (const answer of waiting.splice(0)) yield answer
         more()
+<<<<<<< HEAD
+=======
+        // More may have come, and the end as well, while the caller was busy with the last.
+        if (waiting.length > 0) continue
+        if (ended) break
+        await new Promise<void>(resolve => { wake = resolve })
+>>>>>>> main
       }
       if (failure !== undefined) throw failure
     } finally {
@@ -73,6 +89,12 @@ export class Query {
       more()
       await running
     }
+  }
+
+  /** Names the character set, even of a question that needs none: old PACS answer in it without saying so. */
+  #spelled (identifier: DicomJson): DicomJson {
+    const set = characterSetFor(texts(identifier), [this.#characterSet])
+    return { ...identifier, [CHARACTER_SET]: { vr: 'CS', Value: [...set] } }
   }
 
   /** Every series of a study, or the one named, with its count where the PACS counts. */
@@ -109,5 +131,14 @@ export class Query {
       if (sopInstanceUid !== undefined) found.set(sopInstanceUid, { sopInstanceUid, sopClassUid: firstText(answer, '00080016') })
     }
     return [...found.values()]
+  }
+}
+
+function * texts (identifier: DicomJson): Generator<string> {
+  for (const { Value = [] } of Object.values(identifier)) {
+    for (const value of Value) {
+      if (typeof value === 'string') yield value
+      else if (typeof value === 'object' && value !== null) yield * Object.values(value).filter(part => typeof part === 'string')
+    }
   }
 }

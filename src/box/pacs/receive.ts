@@ -6,7 +6,12 @@
  * DICOM PS3.4 §B.2.3 (statuses), PS3.10 §7.1 (the file that a data set becomes).
  */
 
+<<<<<<< HEAD
 import { CapacityError } from '#core/errors.ts'
+=======
+import { CapacityError, DrimboxError } from '#core/errors.ts'
+import { isUid } from '#core/uid.ts'
+>>>>>>> main
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
 import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/store-provider.ts'
@@ -163,7 +168,16 @@ class Incoming implements StoreSink {
       return
     }
     if (studyUid === undefined || seriesUid === undefined) return
+<<<<<<< HEAD
     const claim = this.#intake.claim(studyUid, seriesUid)
+=======
+    // They name folders: what isn't a UID goes no further.
+    if (!isUid(studyUid) || !isUid(seriesUid)) {
+      this.#refuse(STORE_STATUS.cannotUnderstand, 'not-a-uid')
+      return
+    }
+    const claim = this.#intake.claim(studyUid, seriesUid, this.#request.peer.title)
+>>>>>>> main
     if (claim === undefined) this.#refuse(STORE_STATUS.notAuthorized, 'not-asked-for')
     else this.#claim = claim
   }

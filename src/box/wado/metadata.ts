@@ -10,12 +10,15 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { CapacityError, RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
+import { jsonText } from '#standards/dicom/json.ts'
 import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import type { Pack } from '../cache/pack.ts'
 import type { Stored } from '../cache/stored.ts'
 
 /** A head larger than this isn't one: the values that matter are told from what is before. */
 const HEAD_BYTES_MAX = 8 << 20
+/** Tag, VR and length of the pixel data element: read along, so that metadata can name it. */
+const ELEMENT_HEAD_BYTES = 12
 /** Heads between two turns of the event loop, so that making metadata never keeps a PACS waiting. */
 const HEADS_PER_TURN = 16
 const FILE = 'metadata.bin'
@@ -27,13 +30,12 @@ export type BulkDataUri = (stored: Stored, path: string) => string
 
 /** DICOM JSON of one instance, as text. @throws RequestError DATA_MALFORMED */
 export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<string> {
-  const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
+  const end = stored.pixelOffset === 0 ? stored.length : Math.min(stored.pixelOffset + ELEMENT_HEAD_BYTES, stored.length)
   const bytes = Buffer.allocUnsafe(Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
   if (stored.memory === undefined) await read(stored, stored.datasetOffset, bytes)
   else copyFrom(stored.memory, stored.datasetOffset, bytes)
   const json = decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
-  if (stored.pixelOffset > 0) json['7FE00010'] ??= { vr: 'OW', BulkDataURI: bulkDataUri(stored, '7FE00010') }
-  return JSON.stringify(json)
+  return jsonText(json)
 }
 
 /** The metadata of one series: objects joined by commas, without the brackets around. */

@@ -12,6 +12,7 @@ import { RequestError } from '#core/errors.ts'
 import { choose, parseAccept } from '#standards/dicomweb/accept.ts'
 import { parseQido, qidoAnswer, type QidoRequest } from '#standards/dicomweb/qido.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
+import { jsonText } from '#standards/dicom/json.ts'
 import { firstText } from '#standards/dicom/dataset.ts'
 import { levelKeys, type Query } from '../pacs/query.ts'
 import { acceptParameter, hangUp } from './objects.ts'
@@ -45,7 +46,7 @@ export async function serveSearch (parts: SearchParts, level: Level, request: Fa
     let separator = '['
     try {
       while (next.done !== true) {
-        const text = separator + JSON.stringify(qidoAnswer(next.value, search, base))
+        const text = separator + jsonText(qidoAnswer(next.value, search, base))
         separator = ','
         if (!reply.raw.write(text)) await Promise.race([once(reply.raw, 'drain', { signal }), once(reply.raw, 'close')])
         next = await answers.next()

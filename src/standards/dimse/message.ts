@@ -33,9 +33,6 @@ export class MessageReader {
     this.#limits = limits
   }
 
-  /** True from the first byte of a message to its last. */
-  get inMessage (): boolean { return this.#contextId !== 0 }
-
   /** @throws ProtocolViolation */
   fragment (chunk: Buffer, contextId: number, control: number): void {
     this.#assertFits(contextId, control)

@@ -63,6 +63,8 @@ export type ScpEvent =
   /** The queue of sockets without an association was full. */
   | { readonly type: 'dropped', readonly address: string }
   | { readonly type: 'tls-failed', readonly address: string, readonly reason: string }
+  /** A connection could not be taken, for example because this process has too many files open. */
+  | { readonly type: 'listen-failed', readonly reason: string }
 
 export interface Scp {
   readonly port: number
@@ -89,7 +91,10 @@ export async function listen (options: ScpOptions): Promise<Scp> {
     ? createServer({ noDelay: true }, socket => { desk.serve(socket, desk.receive(socket)) })
     : listenSecurely(options.tls, desk)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
+  server.on('error', error => {
+    reject(error)
+    desk.tell({ type: 'listen-failed', reason: error.message })
+  })
   server.listen({ host: options.host, port: options.port }, resolve)
   await promise
   return {
@@ -189,6 +194,7 @@ class Desk {
   serve (socket: Socket, arrival: Arrival): void {
     const { id: associationId, address } = arrival
     const { transferSyntaxes, abstractSyntaxes, onStore, onRequest } = this.#options
+    let isRejected = false
     const served = new Served(socket, {
       associationId,
       address,
@@ -204,12 +210,15 @@ class Desk {
         this.#standing.set(arrival, address)
         this.tell({ type: 'accepted', associationId, caller, contexts })
       },
-      onRejected: (caller, rejection) => { this.tell({ type: 'rejected', associationId, caller, why: rejectionWords(rejection) }) },
+      onRejected: (caller, rejection) => {
+        isRejected = true
+        this.tell({ type: 'rejected', associationId, caller, why: rejectionWords(rejection) })
+      },
       onOver: reason => {
         // Until the socket is closed it waits where it waited before.
         if (this.#standing.delete(arrival) && this.#arrivals.has(arrival)) this.#lobby.enter(arrival)
         if (reason === undefined) this.tell({ type: 'released', associationId, address })
-        else if (reason.code !== 'PACS_REJECTED') this.tell({ type: 'ended', associationId, address, reason })
+        else if (!isRejected) this.tell({ type: 'ended', associationId, address, reason })
       },
       onClosed: () => { this.#served.delete(served) }
     })

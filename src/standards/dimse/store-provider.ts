@@ -5,7 +5,7 @@
  * sub-operations of our own C-GET.
  */
 
-import { parseUid } from '#core/uid.ts'
+import { isUid } from '#core/uid.ts'
 import { COMMAND, NO_DATA_SET, RESPONSE, type CommandSet } from './command.ts'
 import { encodeMessage } from './message.ts'
 import type { Context } from './proposal.ts'
@@ -180,14 +180,5 @@ function ended (sink: StoreSink): number | Promise<number> {
     return sink.end()
   } catch {
     return STATUS.processingFailure
-  }
-}
-
-function isUid (text: string): boolean {
-  try {
-    parseUid(text)
-    return true
-  } catch {
-    return false
   }
 }

@@ -57,15 +57,6 @@ export const HOLD = {
   drain: 4
 } as const
 
-const EVENTS: Readonly<Record<number, Event>> = {
-  [PDU.associateRq]: 'A-ASSOCIATE-RQ',
-  [PDU.associateAc]: 'A-ASSOCIATE-AC',
-  [PDU.associateRj]: 'A-ASSOCIATE-RJ',
-  [PDU.releaseRq]: 'A-RELEASE-RQ',
-  [PDU.releaseRp]: 'A-RELEASE-RP',
-  [PDU.abort]: 'A-ABORT'
-}
-
 /** What an event brings along. */
 interface Detail {
   readonly request?: AssociateRequest
@@ -253,7 +244,7 @@ export class UpperLayer {
         return
       default:
         assertShort(body)
-        this.#on(EVENTS[type]!)
+        this.#on(type === PDU.releaseRq ? 'A-RELEASE-RQ' : 'A-RELEASE-RP')
     }
   }
 

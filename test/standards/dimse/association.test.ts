@@ -195,7 +195,7 @@ test('a PACS that accepts none of our contexts says so for each', async t => {
   await association.release()
 })
 
-const ANSWERS: readonly (readonly [string, (peer: RawPeer) => void, Record<string, unknown>])[] = [
+const ANSWERS: readonly (readonly [string, (peer: RawPeer) => void, { code: string, facts?: object }])[] = [
   ['closes', peer => { peer.socket.destroy() }, { code: 'PACS_ABORTED', facts: { reason: 'connection-closed' } }],
   ['aborts', peer => { peer.write(encodeAbort({ source: 2, reason: 0 })) }, { code: 'PACS_ABORTED', facts: { source: 2, reason: 'reason-not-specified' } }],
   ['asks for an association itself', peer => { peer.write(encodeAssociateRequest(associateRequest())) }, { code: 'PROTOCOL_VIOLATION' }],
@@ -229,7 +229,7 @@ test('a PACS that wants PDUs of 10 bytes, or accepts what was not proposed, is n
   await t.rejects(openAssociation(inventive, PROPOSALS), { code: 'PACS_CONTEXT' })
 })
 
-const RESPONSES: readonly (readonly [string, (peer: RawPeer, messageId: number) => void, Record<string, unknown>])[] = [
+const RESPONSES: readonly (readonly [string, (peer: RawPeer, messageId: number) => void, { code: string, facts?: object }])[] = [
   ['aborts', peer => { peer.write(encodeAbort({ source: 0, reason: 0 })) }, { code: 'PACS_ABORTED', facts: { source: 0, reason: 'service-user' } }],
   ['releases', peer => { peer.write(encodeReleaseRequest()) }, { code: 'PACS_ABORTED', facts: { reason: 'released' } }],
   ['closes', peer => { peer.socket.destroy() }, { code: 'PACS_ABORTED' }],

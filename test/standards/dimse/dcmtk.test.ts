@@ -129,10 +129,9 @@ test('dcmqrscp is asked, and brings what it has by C-MOVE and by C-GET', { skip:
   t.match(matches[0]!['00100010'], { Value: [{ Alphabetic: 'LEFÈVRE^Hélène' }] }, 'as the patient spells it')
   t.equal((await Array.fromAsync(find(association, images))).length, 3)
   t.same(await Array.fromAsync(find(association, { ...study, '0020000D': { vr: 'UI', Value: ['1.2.9'] } })), [])
-  for await (const match of find(association, images)) {
-    t.ok(match['00080018'])
-    break
-  }
+  const first = find(association, images)
+  t.ok((await first.next()).value['00080018'])
+  await first.return(undefined)
   t.ok(association.open, 'a loop left early leaves the association usable')
 
   const messageId = nextMessageId()

@@ -1,0 +1,76 @@
+/**
+ * Our receiver alone, as a process: the listening side and the packs of the box, and nobody who asks.
+ *
+ *     node scripts/bench/receivers/pack.ts --folder=DIR --port=N
+ *
+ * Whatever comes is claimed. When the association ends, its packs settle as they do after a retrieve.
+ */
+
+import { parseArgs } from 'node:util'
+import { Cache } from '#box/cache/cache.ts'
+import type { Pack } from '#box/cache/pack.ts'
+import { receiver } from '#box/pacs/receive.ts'
+import { RECEIVED_SYNTAXES } from '#box/pacs/syntaxes.ts'
+import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
+import { listen } from '#standards/dimse/server.ts'
+
+const { values } = parseArgs({ options: { folder: { type: 'string', default: '' }, port: { type: 'string', default: '0' } } })
+
+const cache = await Cache.open({ folder: values.folder, bytesMax: 2 ** 40, ageSecondsMax: 86_400, diskFreeBytesMin: 0 })
+const packs = new Map<string, { pack: Pack, hold: Disposable }>()
+
+const scp = await listen({
+  host: '127.0.0.1',
+  port: Number(values.port),
+  titles: ['PACK'],
+  admit: () => 'accept',
+  transferSyntaxes: RECEIVED_SYNTAXES,
+  abstractSyntaxes: new Set(STORAGE_CLASSES.keys()),
+  onStore: receiver({
+    claim: (studyUid, seriesUid) => {
+      let filling = packs.get(seriesUid)
+      if (filling === undefined) {
+        const pack = cache.fill(studyUid, seriesUid)
+        packs.set(seriesUid, filling = { pack, hold: pack.use() })
+      }
+      return {
+        pack: filling.pack,
+        arrived: (stored, memory) => {
+          if (memory !== undefined) cache.recent.keep(stored, memory)
+          cache.arrived(stored.length)
+        },
+        failed: error => { console.error(error) }
+      }
+    },
+    makeRoom: async () => { await cache.makeRoom() },
+    onRefused: facts => { console.error('refused', facts) }
+  }),
+  onEvent: event => {
+    if (event.type === 'released' || event.type === 'ended') void settle()
+  }
+})
+async function settle (): Promise<void> {
+  const filled = [...packs.values()]
+  packs.clear()
+  for (const { pack, hold } of filled) {
+    const held = pack.instances.size
+    await cache.settle(pack, { state: 'complete', held, expected: held })
+    hold[Symbol.dispose]()
+  }
+  console.log('settled')
+}
+
+// The bench empties it between two rounds.
+process.on('SIGUSR2', () => {
+  void (async () => {
+    for (const { studyUid } of cache.list()) await cache.purge(studyUid)
+    console.log('emptied')
+  })()
+})
+process.on('SIGTERM', () => {
+  void scp.close().then(async () => {
+    await cache.close()
+    process.exit(0)
+  })
+})
+console.log(`listening on ${scp.port}`)
