@@ -8,11 +8,7 @@
  * Owns the files of one folder. Knows nothing of the PACS, nor of who reads.
  */
 
-<<<<<<< HEAD
-import { close, fdatasync, open, read, renameSync, write, writev } from 'node:fs'
-=======
-import { close, fdatasync, open, read } from 'node:fs'
->>>>>>> main
+import { close, fdatasync, open, read, renameSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -100,12 +96,8 @@ export class Pack {
     this.#users++
     try {
       const file = await this.#file(segment, CREATE)
-<<<<<<< HEAD
-      await writeAll(file, [head, ...parts], at)
-      return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
-=======
       await writePieces(file, [head, ...parts], at)
->>>>>>> main
+      return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
     } catch (error) {
       // A hole would hide what follows from the scan after a power cut: the next one takes its place, or
       // goes into a fresh file.
@@ -120,7 +112,6 @@ export class Pack {
   /** Begins a file of its own for an object too large to be held; held until that is kept or dropped. */
   async spill (): Promise<Spill> {
     const segment = this.#nextSegment++
-<<<<<<< HEAD
     const hold = this.use()
     try {
       const file = await this.#file(segment, CREATE)
@@ -130,7 +121,7 @@ export class Pack {
           return undefined
         }
         const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
-        await writeAll(file, [head], 0).catch(error => { throw storeError(error) })
+        await writePieces(file, [head], 0).catch(error => { throw storeError(error) })
         const stored = this.#add(object, segment, RECORD_HEAD_BYTES, length)
         hold[Symbol.dispose]()
         return stored
@@ -139,18 +130,6 @@ export class Pack {
       hold[Symbol.dispose]()
       throw storeError(error)
     }
-=======
-    const file = await this.#file(segment, CREATE).catch(error => { throw storeError(error) })
-    return new Spill(file, async (object, length, crc, kept) => {
-      if (!kept) {
-        await this.#dropSegment(segment)
-        return undefined
-      }
-      const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
-      await writePieces(file, [head], 0).catch(error => { throw storeError(error) })
-      return this.#add(object, segment, RECORD_HEAD_BYTES, length)
-    })
->>>>>>> main
   }
 
   /**
@@ -309,16 +288,11 @@ export class Spill {
 
   /** May be tried again after a failure. @throws CapacityError STORE_FULL or STORE_FAILED */
   async write (parts: readonly Buffer[]): Promise<void> {
-    await writeAll(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
+    await writePieces(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
     for (const part of parts) {
       this.#crc = crc32(part, this.#crc)
       this.#length += part.length
     }
-<<<<<<< HEAD
-=======
-    await writePieces(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
-    this.#length += bytes
->>>>>>> main
   }
 
   /** The object is whole: its record head is written, and with that it exists. */

@@ -59,29 +59,21 @@ export class Query {
     const left = new AbortController()
     const signal = AbortSignal.any([options.signal, left.signal])
     const running = this.#slots.lend(signal, async association => {
-<<<<<<< HEAD
-      for await (const answer of find(association, identifier, { ...options, signal })) {
-        received++
-=======
       for await (const answer of find(association, this.#spelled(identifier), { ...options, signal })) {
->>>>>>> main
+        received++
         waiting.push(answer)
         wake()
         if (waiting.length >= AHEAD_MAX) await new Promise<void>(resolve => { more = resolve })
       }
     }, { hasBegun: () => received > 0 }).catch(error => { failure = error }).finally(() => { ended = true; wake() })
     try {
-      while (!ended || waiting.length > 0) {
-        if (waiting.length === 0) await new Promise<void>(resolve => { wake = resolve })
+      while (true) {
         for (const answer of waiting.splice(0)) yield answer
         more()
-<<<<<<< HEAD
-=======
         // More may have come, and the end as well, while the caller was busy with the last.
         if (waiting.length > 0) continue
         if (ended) break
         await new Promise<void>(resolve => { wake = resolve })
->>>>>>> main
       }
       if (failure !== undefined) throw failure
     } finally {

@@ -6,12 +6,8 @@
  * DICOM PS3.4 §B.2.3 (statuses), PS3.10 §7.1 (the file that a data set becomes).
  */
 
-<<<<<<< HEAD
 import { CapacityError } from '#core/errors.ts'
-=======
-import { CapacityError, DrimboxError } from '#core/errors.ts'
-import { isUid } from '#core/uid.ts'
->>>>>>> main
+import { parseUid } from '#core/uid.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
 import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/store-provider.ts'
@@ -168,16 +164,12 @@ class Incoming implements StoreSink {
       return
     }
     if (studyUid === undefined || seriesUid === undefined) return
-<<<<<<< HEAD
-    const claim = this.#intake.claim(studyUid, seriesUid)
-=======
     // They name folders: what isn't a UID goes no further.
-    if (!isUid(studyUid) || !isUid(seriesUid)) {
+    if (!isReadable(studyUid) || !isReadable(seriesUid)) {
       this.#refuse(STORE_STATUS.cannotUnderstand, 'not-a-uid')
       return
     }
-    const claim = this.#intake.claim(studyUid, seriesUid, this.#request.peer.title)
->>>>>>> main
+    const claim = this.#intake.claim(studyUid, seriesUid)
     if (claim === undefined) this.#refuse(STORE_STATUS.notAuthorized, 'not-asked-for')
     else this.#claim = claim
   }
@@ -233,5 +225,15 @@ class Incoming implements StoreSink {
     await this.#spilled.catch(() => {})
     this.#spill = undefined
     await spill.then(async file => { await file.drop() }).catch(() => {})
+  }
+}
+
+/** Whether a caller could ask for it: with the leading zeros that some makers write. */
+function isReadable (uid: string): boolean {
+  try {
+    parseUid(uid)
+    return true
+  } catch {
+    return false
   }
 }
