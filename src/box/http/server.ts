@@ -4,6 +4,8 @@
  * Source: RFC 9457, RFC 9110.
  */
 
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { DrimboxError, RequestError } from '#core/errors.ts'
@@ -15,8 +17,10 @@ const HEADER_BYTES_MAX = 32 << 10
 const REQUEST_MS = 30_000
 /** An idle connection stays open longer than the front keeps one, so that the front is never surprised. */
 const KEEP_ALIVE_MS = 75_000
-/** Three UIDs of 64 characters and 100 frame numbers. */
-const PATH_PARAMETER_MAX = 1024
+/** Some 4000 frame numbers; a UID is judged by itself. */
+const PATH_PARAMETER_MAX = 20 << 10
+/** When the box closes, answers under way may go on for so long, in milliseconds. */
+const DRAIN_MS = 30_000
 
 export interface HttpSettings {
   readonly connectionsMax: number
@@ -31,15 +35,22 @@ export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): Fast
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX, ignoreTrailingSlash: true },
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: HEADER_BYTES_MAX, noDelay: true }
+    http: { maxHeaderSize: HEADER_BYTES_MAX, noDelay: true },
+    clientErrorHandler: refuseUnreadable
   }) as unknown as FastifyInstance
   app.server.maxConnections = connectionsMax
   app.setErrorHandler(async (error, request, reply) => {
     await sendProblem(reply, fromFastify(error), request.headers['accept-language'])
   })
   app.setNotFoundHandler(async (request, reply) => {
-    const path = request.url.split('?')[0].slice(0, 200)
-    await sendProblem(reply, new RequestError('ROUTE_UNKNOWN', 'no such resource here', { facts: { path } }), request.headers['accept-language'])
+    const error = request.method === 'GET'
+      ? new RequestError('ROUTE_UNKNOWN', 'no such resource here')
+      : new RequestError('NOT_OFFERED', 'this method is not served by this release', { facts: { method: request.method } })
+    await sendProblem(reply, error, request.headers['accept-language'])
+  })
+  app.addHook('preClose', done => {
+    setTimeout(() => { app.server.closeAllConnections() }, DRAIN_MS).unref()
+    done()
   })
   return app
 }
@@ -50,10 +61,30 @@ async function sendProblem (reply: FastifyReply, error: unknown, language: strin
   await reply.code(status).headers(headers).send(body)
 }
 
-/** What Fastify itself refuses, in our words. */
+/** What Fastify itself refuses, in our words: its own may quote the caller. */
 function fromFastify (error: unknown): unknown {
   if (error instanceof DrimboxError) return error
-  const { statusCode, message } = error as { statusCode?: number, message?: string }
+  const { statusCode } = error as { statusCode?: number }
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return error
-  return new RequestError('QUERY_INVALID', message ?? 'the request cannot be read', { cause: error })
+  return unreadable(error)
+}
+
+/** What isn't even a request: RFC 9110 §15.5, RFC 6585 §5. */
+const STATUS_BY_CODE: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
+
+function refuseUnreadable (error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status: usual, headers, body } = problem(unreadable(error))
+  const status = STATUS_BY_CODE[error.code ?? ''] ?? usual
+  const text = JSON.stringify({ ...body, status })
+  const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(text), connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
+  // Destroyed once it has left: whoever sends such things need not be waited for.
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`, () => { socket.destroy() })
+}
+
+function unreadable (cause: unknown): RequestError {
+  return new RequestError('QUERY_INVALID', 'the request cannot be read', { cause })
 }

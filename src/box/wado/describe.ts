@@ -26,9 +26,9 @@ export interface DescribeParts extends ObjectParts {
 const OFFERS = [{ type: 'application/dicom+json' }, { type: 'application/json' }]
 
 export async function serveMetadata (parts: DescribeParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
+  await parts.gate.admit(request.headers, target)
   const offer = choose(parseAccept(request.headers.accept, acceptParameter(request)), OFFERS)
   if (offer === undefined) throw new RequestError('ACCEPT_UNSUPPORTED', 'metadata is given as DICOM JSON', { facts: { offered: OFFERS.map(({ type }) => type) } })
-  await parts.gate.admit(request.headers, target)
   const set = await parts.supply.open(target, hangUp(reply))
   try {
     const series = new Set<string>()

@@ -7,86 +7,104 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
-import { decodeDataset } from '#standards/dicom/dataset.ts'
-import { mapFrames } from '#standards/dicom/frames.ts'
-import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
-import { frameMediaTypes } from '#standards/dicomweb/frame-media.ts'
+import { decodeDataset, firstText } from '#standards/dicom/dataset.ts'
+import { mapFrames, type Range } from '#standards/dicom/frames.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
+import { transferSyntax } from '#standards/dicom/transfer-syntax.ts'
+import { choose, parseAccept, type Offer } from '#standards/dicomweb/accept.ts'
+import { frameOffers } from '#standards/dicomweb/frame-media.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
-import { acceptParameter, hangUp, serveObjects, type ObjectParts } from './objects.ts'
+import { acceptParameter, hangUp, sendSet, type ObjectParts } from './objects.ts'
 import { Outlet } from './outlet.ts'
+import { bytesOf, sendRange } from './send.ts'
+
+/** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
+const HEAD_BYTES_MAX = 32 << 20
+const NUMBER_OF_FRAMES = '00280008'
+/** Whatever the instance is in: the caller was asked before. */
+const AS_IT_IS = { multipart: true, accepts: () => 1, preference: [], any: true }
 
 /** Answers one WADO-RS request for frames. */
 export async function serveFrames (parts: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Required<Target>, frames: readonly number[]): Promise<void> {
+  const grant = await parts.gate.admit(request.headers, target)
   const ranges = parseAccept(request.headers.accept, acceptParameter(request))
-  // The national samples ask for frames as application/dicom: they get the object that holds them.
-  if (ranges.every(({ inner, type }) => (inner ?? type) === 'application/dicom')) {
-    await serveObjects(parts, request, reply, target)
-    return
-  }
-  await parts.gate.admit(request.headers, target)
   const set = await parts.supply.open(target, hangUp(reply))
   try {
-    const [stored] = await set.next() as readonly Stored[]
-    if (stored.pixelOffset === 0) throw new RequestError('FRAME_UNKNOWN', 'the instance has no pixel data', { facts: { instance: stored.sopInstanceUid } })
-    const { accept, mediaType } = agreed(ranges, stored, frames.length === 1)
-    const head = decodeDataset(await bytesOf(set, stored, stored.datasetOffset, stored.pixelOffset - stored.datasetOffset), stored.transferSyntaxUid, { stopAtPixelData: true })
-    const map = await mapFrames(async (offset, length) => await bytesOf(set, stored, stored.datasetOffset + offset, length), {
-      transferSyntaxUid: stored.transferSyntaxUid,
-      datasetBytes: stored.length - stored.datasetOffset,
-      pixelOffset: stored.pixelOffset - stored.datasetOffset,
-      head
-    })
-    const ranged = frames.map(frame => ({ frame, ranges: map.ranges(frame) }))
-    reply.hijack()
-    const boundary = newBoundary()
-    reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': accept.multipart ? contentType(boundary, mediaType) : mediaType } as OutgoingHttpHeaders)
-    const out = new Outlet(reply.raw)
-    try {
-      for (const [place, { ranges }] of ranged.entries()) {
-        if (accept.multipart) {
-          out.write([partHead(boundary, { 'Content-Type': `${mediaType}; transfer-syntax=${stored.transferSyntaxUid}` }, place === 0)])
-        }
-        for (const { offset, length } of ranges) await sendRange(set, out, stored, stored.datasetOffset + offset, length)
-      }
-      out.end(accept.multipart ? closing(boundary) : undefined)
-    } catch (error) {
-      out.cut(error as Error)
+    const batch = await set.next() as readonly Stored[]
+    const [stored] = batch
+    const offers = frameOffers(stored.transferSyntaxUid, frames.length === 1)
+    const offer = choose(ranges, offers)
+    if (offer === undefined) {
+      throw new RequestError('ACCEPT_UNSUPPORTED', 'the frames are held in a form that the caller does not accept', { facts: { held: stored.transferSyntaxUid } })
     }
+    const head = await headOf(set, stored)
+    assertCounted(head, frames, stored)
+    // The national samples ask for frames as application/dicom: they get the object that holds them.
+    if (offer.inner === 'application/dicom') await sendSet(set, reply, AS_IT_IS, grant, batch)
+    else await sendFrames(set, stored, reply, offer, await rangesOf(set, stored, head, frames))
   } finally {
     set.close()
   }
 }
 
-/** The form in which a frame of this syntax may leave: its own media type, or as plain bytes. */
-function agreed (ranges: ReturnType<typeof parseAccept>, stored: Stored, single: boolean): { accept: ObjectAccept, mediaType: string } {
-  const own = frameMediaTypes.get(stored.transferSyntaxUid)
-  for (const mediaType of [own, 'application/octet-stream']) {
-    if (mediaType === undefined) continue
-    try {
-      const accept = objectAccept(ranges, mediaType, single)
-      if (accept.accepts(stored.transferSyntaxUid) > 0) return { accept, mediaType }
-    } catch (error) {
-      if (!(error instanceof RequestError) || error.code !== 'ACCEPT_UNSUPPORTED') throw error
+/** @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
+async function headOf (set: ObjectSet, stored: Stored): Promise<DicomJson> {
+  const { deflated } = transferSyntax(stored.transferSyntaxUid)
+  if (stored.pixelOffset === 0 && !deflated) throw unknown(stored)
+  const end = deflated ? stored.length : stored.pixelOffset
+  const bytes = await bytesOf(set, stored, stored.datasetOffset, Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
+  return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true })
+}
+
+/** @throws RequestError FRAME_UNKNOWN */
+function assertCounted (head: DicomJson, frames: readonly number[], stored: Stored): void {
+  const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
+  const beyond = frames.find(frame => !(frame <= count))
+  if (beyond !== undefined) throw unknown(stored, beyond, count)
+}
+
+async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames: readonly number[]): Promise<(readonly Range[])[]> {
+  const map = await mapFrames(async (offset, length) => await bytesOf(set, stored, stored.datasetOffset + offset, length), {
+    transferSyntaxUid: stored.transferSyntaxUid,
+    datasetBytes: stored.length - stored.datasetOffset,
+    pixelOffset: stored.pixelOffset - stored.datasetOffset,
+    head
+  })
+  return frames.map(frame => map.ranges(frame))
+}
+
+async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax = '' }: Offer, frames: readonly (readonly Range[])[]): Promise<void> {
+  const boundary = newBoundary()
+  const heads = frames.map((_, place) => inner === undefined ? undefined : partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, place === 0))
+  const last = inner === undefined ? undefined : closing(boundary)
+  const bytes = frames.flat().reduce((sum, { length }) => sum + length, 0) + heads.reduce((sum, head) => sum + (head?.length ?? 0), last?.length ?? 0)
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    ...reply.getHeaders(),
+    'content-type': inner === undefined ? `${type}; transfer-syntax=${syntax}` : contentType(boundary, inner),
+    'content-length': bytes
+  } as OutgoingHttpHeaders)
+  const out = new Outlet(reply.raw)
+  try {
+    for (const [place, ranges] of frames.entries()) {
+      const head = heads[place]
+      if (head !== undefined) out.write([head])
+      for (const { offset, length } of ranges) {
+        const from = stored.datasetOffset + offset
+        await sendRange(set, out, stored, from, from + length)
+      }
     }
+    out.end(last)
+  } catch (error) {
+    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
+    out.cut(error as Error)
   }
-  throw new RequestError('ACCEPT_UNSUPPORTED', 'the frames are held in a form that the caller does not accept', { facts: { held: stored.transferSyntaxUid } })
 }
 
-async function bytesOf (set: ObjectSet, stored: Stored, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length)
-  await set.read(stored, offset, bytes)
-  return bytes
-}
-
-async function sendRange (set: ObjectSet, out: Outlet, stored: Stored, offset: number, length: number): Promise<void> {
-  for (let done = 0; done < length;) {
-    const block = await out.block()
-    const some = Math.min(block.length, length - done)
-    await set.read(stored, offset + done, block, some)
-    out.write([block.subarray(0, some)], block)
-    await out.drained()
-    done += some
-  }
+function unknown (stored: Stored, frame?: number, frames?: number): RequestError {
+  return new RequestError('FRAME_UNKNOWN', frame === undefined ? 'the instance has no pixel data' : 'the instance has no such frame', {
+    facts: { instance: stored.sopInstanceUid, frame, frames }
+  })
 }

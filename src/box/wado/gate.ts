@@ -21,10 +21,12 @@ export interface Grant {
 export interface Gate {
   /** @throws RequestError TOKEN_REFUSED, HEADER_MISSING, MANIFEST_UNKNOWN; PeerError when it can't be found out */
   readonly admit: (headers: IncomingHttpHeaders, target: Target) => Promise<Grant>
+  /** @throws RequestError NOT_OFFERED */
+  readonly admitSearch: (headers: IncomingHttpHeaders) => Promise<void>
 }
 
 /** The centre's own network. */
-export const openGate: Gate = { admit: async () => ({}) }
+export const openGate: Gate = { admit: async () => ({}), admitSearch: async () => {} }
 
 /** What other rooms know: who a token belongs to, and which manifests we published. */
 export interface OutwardParts {
@@ -51,6 +53,10 @@ export function outwardGate ({ assertActive, published }: OutwardParts): Gate {
       const uid = parseUid(manifest)
       await assertActive(bearer[1])
       return { ins: await published(uid, target) }
+    },
+    // Other boxes find exams in the national record, never by asking our PACS who its patients are.
+    async admitSearch () {
+      throw new RequestError('NOT_OFFERED', 'searching is not offered to other boxes')
     }
   }
 }

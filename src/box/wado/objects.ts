@@ -5,6 +5,7 @@
  * must not look whole.
  */
 
+import assert from 'node:assert/strict'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError, RequestError } from '#core/errors.ts'
@@ -14,10 +15,10 @@ import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Supply } from '../pacs/supply.ts'
-import type { Gate } from './gate.ts'
+import type { Gate, Grant } from './gate.ts'
 import { insRewrite } from './ins.ts'
 import { Outlet } from './outlet.ts'
-import { bodyBytes, sendObjects, type Rewrite } from './send.ts'
+import { bodyBytes, bytesOf, sendObjects, sendRange, type Rewrite, type Rewritten } from './send.ts'
 
 export interface ObjectParts {
   readonly supply: Pick<Supply, 'open'>
@@ -26,19 +27,29 @@ export interface ObjectParts {
 
 /** Answers one WADO-RS request for objects. */
 export async function serveObjects ({ supply, gate }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
+  const grant = await gate.admit(request.headers, target)
   const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), 'application/dicom', target.instance !== undefined)
-  const { ins } = await gate.admit(request.headers, target)
   const set = await supply.open(target, hangUp(reply))
   try {
-    const acceptable = new Acceptable(set, accept)
-    await acceptable.first()
-    const rewrite = ins && insRewrite(ins)
-    reply.hijack()
-    if (accept.multipart) await sendMultipart(acceptable, reply, rewrite, set.all)
-    else await sendSingle(acceptable, reply, rewrite)
+    await sendSet(set, reply, accept, grant)
   } finally {
     set.close()
   }
+}
+
+/**
+ * Sends what the set gives, as far as the caller accepts it.
+ *
+ * @param begun what has been taken from the set already
+ */
+export async function sendSet (set: ObjectSet, reply: FastifyReply, accept: ObjectAccept, { ins }: Grant, begun?: readonly Stored[]): Promise<void> {
+  const acceptable = new Acceptable(set, accept, begun)
+  const first = await acceptable.first()
+  const rewrite = ins && insRewrite(ins)
+  // Tried out on the first object: here it can still be told that it won't do.
+  const head = await rewrite?.(first, async (offset, length) => await bytesOf(set, first, offset, length))
+  if (accept.multipart) await sendMultipart(acceptable, reply, rewrite, set.all)
+  else await sendSingle(acceptable, reply, first, head)
 }
 
 async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rewrite | undefined, all: ObjectSet['all']): Promise<void> {
@@ -46,6 +57,7 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
   const headers = { ...reply.getHeaders(), 'content-type': contentType(boundary, 'application/dicom') }
   const known = all !== undefined && rewrite === undefined
   const partial = set.completeness().state === 'partial'
+  reply.hijack()
   reply.raw.writeHead(partial ? 206 : 200, {
     ...headers,
     ...known && { 'content-length': bodyBytes(boundary, all) },
@@ -64,33 +76,21 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
   }
 }
 
-async function sendSingle (set: Acceptable, reply: FastifyReply, rewrite: Rewrite | undefined): Promise<void> {
-  const [stored] = await set.next() as readonly Stored[]
+async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, head: Rewritten | undefined): Promise<void> {
+  const growth = head === undefined ? 0 : head.pieces.reduce((sum, piece) => sum + piece.length, 0) - head.replaced
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    ...reply.getHeaders(),
+    'content-type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
+    'content-length': stored.length + growth
+  } as OutgoingHttpHeaders)
   const out = new Outlet(reply.raw)
-  const read = async (offset: number, length: number): Promise<Buffer> => {
-    const bytes = Buffer.allocUnsafe(length)
-    await set.read(stored, offset, bytes)
-    return bytes
-  }
   try {
-    const head = await rewrite?.(stored, read)
-    const growth = head === undefined ? 0 : head.pieces.reduce((sum, piece) => sum + piece.length, 0) - head.replaced
-    reply.raw.writeHead(200, {
-      ...reply.getHeaders(),
-      'content-type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
-      'content-length': stored.length + growth
-    } as OutgoingHttpHeaders)
     if (head !== undefined) out.write(head.pieces)
-    for (let at = head?.replaced ?? 0; at < stored.length;) {
-      const block = await out.block()
-      const length = Math.min(block.length, stored.length - at)
-      await set.read(stored, at, block, length)
-      out.write([block.subarray(0, length)], block)
-      await out.drained()
-      at += length
-    }
+    await sendRange(set, out, stored, head?.replaced ?? 0, stored.length)
     out.end()
   } catch (error) {
+    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
     out.cut(error as Error)
   }
 }
@@ -101,16 +101,20 @@ class Acceptable implements ObjectSet {
   readonly #accept: ObjectAccept
   #peeked: readonly Stored[] | undefined
 
-  constructor (set: ObjectSet, accept: ObjectAccept) {
+  constructor (set: ObjectSet, accept: ObjectAccept, begun: readonly Stored[] | undefined) {
     this.#set = set
     this.#accept = accept
+    this.#peeked = begun
   }
 
   /** @throws RequestError ACCEPT_UNSUPPORTED when what is known already doesn't fit */
-  async first (): Promise<void> {
+  async first (): Promise<Stored> {
     for (const batch of this.#set.all ?? []) this.#check(batch)
-    this.#peeked = await this.#set.next()
+    this.#peeked ??= await this.#set.next()
     this.#check(this.#peeked ?? [])
+    const [stored] = this.#peeked ?? []
+    assert(stored !== undefined, 'a set that is open has something to give')
+    return stored
   }
 
   async next (): Promise<readonly Stored[] | undefined> {
@@ -145,9 +149,17 @@ class Acceptable implements ObjectSet {
 }
 
 /** Fires when the caller leaves before the answer is whole. */
-export function hangUp (reply: FastifyReply): AbortSignal {
+export function hangUp ({ raw }: FastifyReply): AbortSignal {
   const left = new AbortController()
-  reply.raw.on('close', () => { left.abort(new PeerError('CANCELLED', 'the caller left')) })
+  const leave = (): void => { left.abort(new PeerError('CANCELLED', 'the caller left')) }
+  // The answer to a pipelined request isn't told when its socket closes before its turn.
+  const { socket } = raw.req
+  if (raw.destroyed || socket.destroyed) leave()
+  socket.once('close', leave)
+  raw.once('close', () => {
+    socket.off('close', leave)
+    leave()
+  })
   return left.signal
 }
 

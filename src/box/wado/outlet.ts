@@ -7,27 +7,44 @@ import { PeerError } from '#core/errors.ts'
 
 /** Fits every record of a CT; larger brings no speed, smaller does cost. */
 const BLOCK_BYTES = 512 << 10
+/** What readers get beyond {@link LARGE_BLOCKS_MAX}: hundreds of slow ones must not fill the memory. */
+const SMALL_BLOCK_BYTES = 64 << 10
+/** For twenty readers, all answers together. */
+const LARGE_BLOCKS_MAX = 40
 /** One being sent while the next is read. */
 const BLOCKS_PER_READER = 2
 /** Blocks kept for the next reader. */
 const SPARE_MAX = 8
+/** A reader who takes nothing for so long isn't one any more. In milliseconds. */
+const STALLED_MS = 5 * 60_000
 
 const spare: Buffer[] = []
+let largeBlocks = 0
 
 /** One answer's way out. */
 export class Outlet {
   readonly #response: ServerResponse
   readonly #free: Buffer[] = []
+  readonly #waiting = new Set<() => void>()
   #blocks = 0
-  #waiting: (() => void) | undefined
+  #largeBlocks = 0
 
   constructor (response: ServerResponse) {
     this.#response = response
-    response.on('close', () => { this.#waiting?.() })
+    const wake = (): void => { for (const go of [...this.#waiting]) go() }
+    // The answer to a pipelined request has no socket yet, and isn't told when that closes.
+    const { socket } = response.req
+    socket.once('close', wake)
+    response.on('drain', wake).once('close', () => {
+      socket.off('close', wake)
+      largeBlocks -= this.#largeBlocks
+      this.#largeBlocks = 0
+      wake()
+    })
   }
 
   get closed (): boolean {
-    return this.#response.destroyed
+    return this.#response.destroyed || this.#response.req.socket.destroyed
   }
 
   /** A block to read into; waits until the reader has taken an earlier one. @throws PeerError CANCELLED */
@@ -36,18 +53,15 @@ export class Outlet {
       if (this.closed) throw gone()
       const free = this.#free.pop()
       if (free !== undefined) return free
-      if (this.#blocks < BLOCKS_PER_READER) {
-        this.#blocks++
-        return spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
-      }
-      await new Promise<void>(resolve => { this.#waiting = resolve })
+      if (this.#blocks < BLOCKS_PER_READER) return this.#newBlock()
+      await this.#news()
     }
   }
 
   /** Gives a block back that hasn't been written. */
   giveBack (block: Buffer): void {
     this.#free.push(block)
-    this.#waiting?.()
+    for (const go of [...this.#waiting]) go()
   }
 
   /**
@@ -65,15 +79,7 @@ export class Outlet {
 
   /** Resolves when the reader can take more. @throws PeerError CANCELLED when they left */
   async drained (): Promise<void> {
-    if (this.closed) throw gone()
-    if (!this.#response.writableNeedDrain) return
-    await new Promise<void>(resolve => {
-      const go = (): void => {
-        this.#response.off('drain', go).off('close', go)
-        resolve()
-      }
-      this.#response.on('drain', go).on('close', go)
-    })
+    while (!this.closed && this.#response.writableNeedDrain) await this.#news()
     if (this.closed) throw gone()
   }
 
@@ -85,11 +91,34 @@ export class Outlet {
   /** The answer must not look whole. */
   cut (error: Error): void {
     this.#response.destroy(error)
+    // Before its turn has come, the answer to a pipelined request has nothing to destroy but this.
+    this.#response.req.socket.destroy()
+  }
+
+  #newBlock (): Buffer {
+    this.#blocks++
+    if (largeBlocks >= LARGE_BLOCKS_MAX) return Buffer.allocUnsafeSlow(SMALL_BLOCK_BYTES)
+    largeBlocks++
+    this.#largeBlocks++
+    return spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  }
+
+  /** Resolves when something has changed: a block has left, the reader takes more, or has gone. */
+  async #news (): Promise<void> {
+    await new Promise<void>(resolve => {
+      const go = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(go)
+        resolve()
+      }
+      const timer = setTimeout(() => { this.cut(gone()); go() }, STALLED_MS).unref()
+      this.#waiting.add(go)
+    })
   }
 
   #release (): void {
     for (const block of this.#free.splice(0)) {
-      if (spare.length < SPARE_MAX) spare.push(block)
+      if (block.length === BLOCK_BYTES && spare.length < SPARE_MAX) spare.push(block)
     }
   }
 }

@@ -10,11 +10,14 @@ import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
 import type { Outlet } from './outlet.ts'
 
-/** Rewrites the head of an object on its way out. */
-export interface Rewrite {
-  /** @returns pieces to send in place of the first `replaced` bytes of the Part 10 file */
-  (stored: Stored, read: (offset: number, length: number) => Promise<Buffer>): Promise<{ pieces: readonly Uint8Array[], replaced: number }>
+/** Pieces to send in place of the first `replaced` bytes of a Part 10 file. */
+export interface Rewritten {
+  readonly pieces: readonly Uint8Array[]
+  readonly replaced: number
 }
+
+/** Rewrites the head of an object on its way out. */
+export type Rewrite = (stored: Stored, read: (offset: number, length: number) => Promise<Buffer>) => Promise<Rewritten>
 
 export interface SendOptions {
   readonly boundary: string
@@ -122,20 +125,27 @@ async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], hea
 }
 
 async function sendRewritten (set: ObjectSet, out: Outlet, stored: Stored, head: Buffer, rewrite: Rewrite): Promise<void> {
-  const read = async (offset: number, length: number): Promise<Buffer> => {
-    const bytes = Buffer.allocUnsafe(length)
-    await set.read(stored, offset, bytes)
-    return bytes
-  }
-  const { pieces, replaced } = await rewrite(stored, read)
+  const { pieces, replaced } = await rewrite(stored, async (offset, length) => await bytesOf(set, stored, offset, length))
   out.write([head, ...pieces])
   await out.drained()
-  for (let at = replaced; at < stored.length;) {
+  await sendRange(set, out, stored, replaced, stored.length)
+}
+
+/** Part of one object, block by block, from its pack. */
+export async function sendRange (set: ObjectSet, out: Outlet, stored: Stored, from: number, end: number): Promise<void> {
+  for (let at = from; at < end;) {
     const block = await out.block()
-    const length = Math.min(block.length, stored.length - at)
+    const length = Math.min(block.length, end - at)
     await set.read(stored, at, block, length)
     out.write([block.subarray(0, length)], block)
     await out.drained()
     at += length
   }
+}
+
+/** A small part of one object. */
+export async function bytesOf (set: ObjectSet, stored: Stored, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length)
+  await set.read(stored, offset, bytes)
+  return bytes
 }
