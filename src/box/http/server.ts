@@ -36,7 +36,9 @@ export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): Fast
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { maxHeaderSize: HEADER_BYTES_MAX, noDelay: true },
-    clientErrorHandler: refuseUnreadable
+    clientErrorHandler: refuseUnreadable,
+    // An URL that cannot be decoded never reaches the error handler.
+    frameworkErrors: (error, request, reply) => { void sendProblem(reply as unknown as FastifyReply, fromFastify(error), request.headers['accept-language']) }
   }) as unknown as FastifyInstance
   app.server.maxConnections = connectionsMax
   app.setErrorHandler(async (error, request, reply) => {
@@ -58,7 +60,8 @@ export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): Fast
 async function sendProblem (reply: FastifyReply, error: unknown, language: string | undefined): Promise<void> {
   const { status, headers, body } = problem(error, language)
   if (status >= 500) reply.log.warn({ code: body.code, err: error }, 'request failed')
-  await reply.code(status).headers(headers).send(body)
+  // As text: Fastify would add a charset, which this media type doesn't have.
+  await reply.code(status).headers(headers).serializer(JSON.stringify).send(body)
 }
 
 /** What Fastify itself refuses, in our words: its own may quote the caller. */

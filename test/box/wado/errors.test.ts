@@ -1,0 +1,100 @@
+import { test } from 'tap'
+import { ask, codeOf } from '#test/fixtures/answer.ts'
+import { isQuiet, openRooms, until } from '#test/fixtures/rooms.ts'
+import { smallStudy } from '#test/fixtures/small-studies.ts'
+
+const study = smallStudy('errors', { series: [2], patientName: 'SECRET^Person' })
+const [{ seriesUid, instances: [{ sopInstanceUid }] }] = study.series
+const STUDY = `/studies/${study.studyUid}`
+const SERIES = `${STUDY}/series/${seriesUid}`
+const INSTANCE = `${SERIES}/instances/${sopInstanceUid}`
+
+test('each mistake of a caller has its status, its code and nothing of a patient', async t => {
+  const site = await openRooms(t, [study])
+  const cases: [string, Record<string, string>, number, string][] = [
+    ['/studies/1.2.x', {}, 400, 'UID_INVALID'],
+    [`/studies/${'1.'.repeat(40)}1`, {}, 400, 'UID_INVALID'],
+    [`/studies/${'9'.repeat(2000)}`, {}, 400, 'UID_INVALID'],
+    [`${STUDY}/series/..%2f..%2fetc`, {}, 400, 'UID_INVALID'],
+    [`${SERIES}/instances/-1/frames/1`, {}, 400, 'UID_INVALID'],
+    ['/studies/1.2.x/series', {}, 400, 'UID_INVALID'],
+    [`${INSTANCE}/frames/one`, {}, 400, 'QUERY_INVALID'],
+    [`${INSTANCE}/frames/0`, {}, 404, 'FRAME_UNKNOWN'],
+    [`${INSTANCE}/frames/2`, {}, 404, 'FRAME_UNKNOWN'],
+    [STUDY, { accept: 'nonsense' }, 400, 'ACCEPT_INVALID'],
+    [STUDY, { accept: 'image/png' }, 406, 'ACCEPT_UNSUPPORTED'],
+    [STUDY, { accept: 'application/dicom' }, 406, 'ACCEPT_UNSUPPORTED'],
+    [SERIES, { accept: 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50' }, 406, 'ACCEPT_UNSUPPORTED'],
+    [`${INSTANCE}/frames/1`, { accept: 'image/jpeg' }, 406, 'ACCEPT_UNSUPPORTED'],
+    [`${STUDY}/metadata`, { accept: 'application/dicom+xml' }, 406, 'ACCEPT_UNSUPPORTED'],
+    ['/studies', { accept: 'text/html' }, 406, 'ACCEPT_UNSUPPORTED'],
+    ['/studies?limit=many', {}, 400, 'QUERY_INVALID'],
+    ['/studies?%E0%A4%A', {}, 400, 'QUERY_INVALID'],
+    ['/studies/%E0%A4%A', {}, 400, 'QUERY_INVALID'],
+    ['/studies/2.25.404', {}, 404, 'STUDY_UNKNOWN'],
+    [`${STUDY}/series/2.25.404`, {}, 404, 'SERIES_UNKNOWN'],
+    [`${SERIES}/instances/2.25.404`, {}, 404, 'INSTANCE_UNKNOWN'],
+    ['/', {}, 404, 'ROUTE_UNKNOWN'],
+    ['/patients/SECRET', {}, 404, 'ROUTE_UNKNOWN'],
+    [`${STUDY}/instances/${sopInstanceUid}`, {}, 404, 'ROUTE_UNKNOWN']
+  ]
+  for (const [path, headers, status, code] of cases) {
+    const answer = await ask(site.url + path, headers)
+    t.equal(answer.status, status, `${path.slice(0, 60)} ${JSON.stringify(headers)}`)
+    t.equal(codeOf(answer), code, path.slice(0, 60))
+    t.notMatch(answer.body.toString(), /SECRET/)
+  }
+  await until(() => isQuiet(site))
+  t.notMatch(site.logged.join(), /SECRET/)
+})
+
+test('what the standard has and this release doesn\'t is named, whatever the caller accepts', async t => {
+  const site = await openRooms(t, [study])
+  for (const path of [STUDY, SERIES, INSTANCE, `${INSTANCE}/frames/1`]) {
+    for (const last of ['rendered', 'thumbnail']) {
+      const answer = await ask(`${site.url}${path}/${last}`, { accept: 'image/jpeg' })
+      t.equal(answer.status, 501)
+      t.equal(codeOf(answer), 'NOT_OFFERED')
+    }
+  }
+  for (const path of [`${INSTANCE}/bulkdata/7FE00010`, `${INSTANCE}/bulkdata/00400555/0/00420011`, `${SERIES}/bulkdata`]) t.equal((await ask(site.url + path)).status, 501)
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+    const answer = await ask(`${site.url}/studies`, {}, { method })
+    t.equal(answer.status, 501, method)
+    t.equal(codeOf(answer), 'NOT_OFFERED')
+  }
+  const head = await ask(site.url + STUDY, {}, { method: 'HEAD' })
+  t.equal(head.status, 501)
+  t.equal(head.headers['content-type'], 'application/problem+json')
+  t.equal(head.body.length, 0)
+  t.equal(site.sim.control.seen.associations, 0)
+})
+
+test('titles are in French, and in English for those who prefer it', async t => {
+  const { url } = await openRooms(t, [])
+  t.match(JSON.parse((await ask(`${url}/x`)).body.toString()), { title: 'Ressource inconnue', type: 'urn:drimbox:problem:ROUTE_UNKNOWN' })
+  t.match(JSON.parse((await ask(`${url}/x`, { 'accept-language': 'en' })).body.toString()), { title: 'Unknown resource' })
+})
+
+test('a cut answer is logged with its code, and without the patient', async t => {
+  const site = await openRooms(t, [study], { pacs: { retriesMax: 0 } })
+  site.sim.control.sendLess(1)
+  const answer = await ask(site.url + STUDY)
+  t.notOk(answer.whole)
+  t.ok(site.logged.some(line => line.includes('PACS_INCOMPLETE')))
+  t.notMatch(site.logged.join(), /SECRET/)
+})
+
+test('metadata comes compressed or not, as the caller can read it', async t => {
+  const site = await openRooms(t, [study])
+  const plain = await ask(`${site.url}${STUDY}/metadata`)
+  t.equal(plain.headers['content-length'], String(plain.body.length))
+  const rows = JSON.parse(plain.body.toString()) as unknown[]
+  t.equal(rows.length, 2)
+  const compressed = await ask(`${site.url}${STUDY}/metadata`, { 'accept-encoding': 'gzip' })
+  t.equal(compressed.headers['content-encoding'], 'gzip')
+  const { gunzipSync } = await import('node:zlib')
+  t.same(JSON.parse(gunzipSync(compressed.body).toString()), rows)
+  t.equal((await ask(`${site.url}${STUDY}/metadata`, { 'accept-encoding': 'gzip;q=0, identity' })).headers['content-encoding'], undefined)
+  t.equal((JSON.parse((await ask(`${site.url}${INSTANCE}/metadata`)).body.toString()) as unknown[]).length, 1)
+})
