@@ -50,7 +50,6 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     const { prefix } = config.http
     await http.register(async app => {
       wadoRoutes(app, {
-        cache,
         metadata,
         bulkDataUri,
         supply: pacs.supply,

@@ -39,7 +39,7 @@ export function adminRoutes (app: FastifyInstance, { cache, pacs }: AdminParts):
   })
   app.get('/cache', async (): Promise<CacheList> => cache.list().sort((a, b) => b.usedAt - a.usedAt))
   app.delete('/cache/:study', async request => {
-    await cache.purge(parseUid((request.params as { study: string }).study))
+    await pacs.supply.purge(parseUid((request.params as { study: string }).study))
     return {}
   })
 }

@@ -6,11 +6,12 @@
  * pack that hadn't settled is read again from its first byte.
  */
 
+import { randomInt } from 'node:crypto'
 import { mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
-import { Pack } from './pack.ts'
+import { discard, DISCARDED, Pack } from './pack.ts'
 import { scanPack } from './scan.ts'
 import { RecentBytes } from './stored.ts'
 import type { Completeness } from './completeness.ts'
@@ -21,6 +22,11 @@ const RECENT_BYTES_MAX = 8 << 20
 const TOUCH_EVERY_MS = 60_000
 /** Room is looked at after this many bytes have arrived, as well as every minute. */
 const LOOK_EVERY_BYTES = 256 << 20
+/**
+ * The first pack file of a series takes a number below this, by chance: should a power cut bring an index
+ * row back to life whose pack was removed and filled anew, it leads to no file rather than into the wrong one.
+ */
+const FIRST_SEGMENT_MAX = 900_000
 
 export interface CacheSettings extends EvictLimits {
   readonly folder: string
@@ -31,12 +37,16 @@ export interface CacheEvents {
   readonly onSettled?: (pack: Pack) => void
   readonly onEvicted?: (series: { studyUid: string, seriesUid: string, bytes: number }) => void
   readonly onRecovered?: (series: { studyUid: string, seriesUid: string, instances: number, bytesCut: number }) => void
+  /** The disk or the index refused something that can wait. */
+  readonly onFailed?: (error: unknown) => void
 }
 
 interface Shelf {
   row: SeriesRow
   pack: Pack | undefined
   filling: boolean
+  /** The index has the instances: the pack may be let go of, and found again. */
+  indexed: boolean
 }
 
 export class Cache {
@@ -47,6 +57,8 @@ export class Cache {
   /** By study, then series. */
   readonly #shelves = new Map<string, Map<string, Shelf>>()
   readonly #touched = new Set<Shelf>()
+  /** Studies that lost a series, which the index couldn't be told. */
+  readonly #doubted = new Set<string>()
   readonly #forecast = new Forecast()
   readonly #timer: NodeJS.Timeout
   #sinceLook = 0
@@ -56,15 +68,20 @@ export class Cache {
     this.#settings = settings
     this.#events = events
     this.#index = index
-    this.#timer = setInterval(() => { void this.makeRoom() }, TOUCH_EVERY_MS).unref()
+    this.#timer = setInterval(() => { this.#makeRoomSoon() }, TOUCH_EVERY_MS).unref()
   }
 
   /** Opens the cache, making good what a power cut or a lost index left behind. */
   static async open (settings: CacheSettings, events: CacheEvents = {}): Promise<Cache> {
     await mkdir(settings.folder, { recursive: true, mode: 0o700 })
     const cache = new Cache(settings, events, new IndexStore(join(settings.folder, 'index.sqlite')))
-    await cache.#recover()
-    await cache.makeRoom()
+    try {
+      await cache.#recover()
+      await cache.makeRoom()
+    } catch (error) {
+      await cache.close()
+      throw error
+    }
     return cache
   }
 
@@ -72,7 +89,7 @@ export class Cache {
   pack (studyUid: string, seriesUid: string): Pack {
     const shelf = this.#shelf(studyUid, seriesUid)
     shelf.pack ??= new Pack(studyUid, seriesUid, join(this.#settings.folder, studyUid, seriesUid),
-      this.#index.instances(studyUid, seriesUid), shelf.row.segments)
+      shelf.indexed ? this.#index.instances(studyUid, seriesUid) : [], shelf.row.segments)
     this.#use(shelf)
     return shelf.pack
   }
@@ -83,7 +100,8 @@ export class Cache {
   }
 
   study (studyUid: string): StudyRow | undefined {
-    return this.#index.study(studyUid)
+    const row = this.#index.study(studyUid)
+    return row && this.#doubted.has(studyUid) ? { ...row, complete: false } : row
   }
 
   completeness (studyUid: string, seriesUid: string): Completeness | undefined {
@@ -98,8 +116,11 @@ export class Cache {
   fill (studyUid: string, seriesUid: string): Pack {
     const pack = this.pack(studyUid, seriesUid)
     const shelf = this.#shelf(studyUid, seriesUid)
-    if (!shelf.filling && shelf.row.bytes > 0) this.#index.removeSeries(studyUid, seriesUid)
+    // Also of a series that seems new: a row that outlived its pack must not speak for this one. Where the
+    // index refuses, the row goes on telling the truth about what was there before.
+    if (!shelf.filling && !this.#tryIndex(() => { this.#index.removeSeries(studyUid, seriesUid) })) this.#doubted.add(studyUid)
     shelf.filling = true
+    shelf.indexed = false
     return pack
   }
 
@@ -107,29 +128,44 @@ export class Cache {
   arrived (bytes: number): void {
     this.#forecast.add(bytes, Date.now())
     this.#sinceLook += bytes
-    if (this.#sinceLook > LOOK_EVERY_BYTES) void this.makeRoom()
+    if (this.#sinceLook > LOOK_EVERY_BYTES) this.#makeRoomSoon()
   }
 
-  /** A retrieve is done with this series: from here on the index may be believed. */
+  /**
+   * A retrieve is done with this series: from here on the index may be believed.
+   *
+   * @throws when the disk refuses: the pack then serves until this box closes, and is scanned at the next start
+   */
   async settle (pack: Pack, { expected, reason, state }: Completeness): Promise<void> {
-    const shelf = this.#shelf(pack.studyUid, pack.seriesUid)
+    const shelf = this.#shelves.get(pack.studyUid)?.get(pack.seriesUid)
+    // Purged meanwhile.
+    if (shelf?.pack !== pack) return
     if (pack.instances.size === 0) {
       await this.#remove(shelf)
       return
     }
-    await pack.sync()
-    shelf.filling = false
-    shelf.row = { ...shelf.row, instances: pack.instances.size, segments: pack.segments, bytes: pack.bytes, complete: state === 'complete', expected, reason, checkedAt: Date.now(), usedAt: Date.now() }
+    try {
+      await pack.sync()
+    } finally {
+      shelf.filling = false
+      shelf.row = { ...shelf.row, instances: pack.instances.size, segments: pack.segments, bytes: pack.bytes, complete: state === 'complete', expected, reason, checkedAt: Date.now(), usedAt: Date.now() }
+    }
     this.#index.putSeries(shelf.row, pack.instances.values())
+    shelf.indexed = true
     if (state === 'complete') this.#events.onSettled?.(pack)
   }
 
-  /** The PACS has been asked again, and has no more of this series than we hold. */
-  confirm (studyUid: string, seriesUid: string): void {
+  /** The PACS has been asked again, and has no more of this series than we hold: it is complete, if it wasn't called so before. */
+  confirm (studyUid: string, seriesUid: string, expected: number): void {
     const shelf = this.#shelves.get(studyUid)?.get(seriesUid)
-    if (shelf === undefined) return
-    shelf.row = { ...shelf.row, checkedAt: Date.now() }
+    if (shelf === undefined || shelf.filling) return
+    const wasComplete = shelf.row.complete
+    shelf.row = { ...shelf.row, complete: true, expected, reason: undefined, checkedAt: Date.now() }
     this.#touched.add(shelf)
+    if (wasComplete || !shelf.indexed) return
+    const pack = this.pack(studyUid, seriesUid)
+    this.#index.putSeries(shelf.row, pack.instances.values())
+    this.#events.onSettled?.(pack)
   }
 
   /** When the PACS last said how many instances this series has, in milliseconds since 1970; 0 for never. */
@@ -139,6 +175,7 @@ export class Cache {
 
   settleStudy (study: StudyRow): void {
     this.#index.putStudy(study)
+    this.#doubted.delete(study.studyUid)
   }
 
   /** Forgets a series, for instance since its report was withdrawn. */
@@ -149,12 +186,19 @@ export class Cache {
     }
   }
 
+  /** Forgets a pack whose files have been seen to be damaged. */
+  distrust (pack: Pack): void {
+    const shelf = this.#shelves.get(pack.studyUid)?.get(pack.seriesUid)
+    if (shelf === undefined || shelf.pack !== pack || shelf.filling) return
+    this.#remove(shelf).catch(error => { this.#events.onFailed?.(error) })
+  }
+
   /** All that is held, for a person or a metric. */
   list (): (SeriesRow & { readonly filling: boolean })[] {
     return [...this.#all()].map(({ row, pack, filling }) => ({ ...row, bytes: pack?.bytes ?? row.bytes, instances: pack?.instances.size ?? row.instances, filling }))
   }
 
-  /** Evicts until the limits hold. @returns whether anything could be freed */
+  /** Evicts until the limits hold, as far as what is in use lets it. */
   async makeRoom (): Promise<void> {
     this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
     await this.#looking
@@ -162,15 +206,19 @@ export class Cache {
 
   async close (): Promise<void> {
     clearInterval(this.#timer)
-    await this.#looking
+    await this.#looking?.catch(() => {})
     this.recent.clear()
-    this.#writeTouched()
+    this.#tryIndex(() => { this.#writeTouched() })
     this.#index.close()
+  }
+
+  #makeRoomSoon (): void {
+    this.makeRoom().catch(error => { this.#events.onFailed?.(error) })
   }
 
   async #look (): Promise<void> {
     this.#sinceLook = 0
-    this.#writeTouched()
+    this.#tryIndex(() => { this.#writeTouched() })
     const { bavail, bsize } = await statfs(this.#settings.folder)
     const now = Date.now()
     const disk = { freeBytes: bavail * bsize, forecastBytes: this.#forecast.bytes(now) }
@@ -182,6 +230,8 @@ export class Cache {
       inUse: shelf.filling || shelf.pack?.inUse === true
     }))
     for (const { shelf, bytes } of chooseEvicted(held, this.#settings, disk, now)) {
+      // Somebody may have come for it while others were removed.
+      if (shelf.filling || shelf.pack?.inUse === true || this.#shelves.get(shelf.row.studyUid)?.get(shelf.row.seriesUid) !== shelf) continue
       await this.#remove(shelf)
       this.#events.onEvicted?.({ studyUid: shelf.row.studyUid, seriesUid: shelf.row.seriesUid, bytes })
     }
@@ -191,22 +241,35 @@ export class Cache {
   /** Lets go of the instance lists of packs that nobody has open: the index has them. */
   #unload (): void {
     for (const shelf of this.#all()) {
-      if (shelf.pack?.inUse === false && !shelf.filling && shelf.row.bytes > 0) shelf.pack = undefined
+      if (shelf.pack?.inUse === false && !shelf.filling && shelf.indexed) shelf.pack = undefined
     }
   }
 
   async #remove (shelf: Shelf): Promise<void> {
     const { studyUid, seriesUid } = shelf.row
-    const folder = join(this.#settings.folder, studyUid, seriesUid)
-    // The index first: a file without a row is found by the scan, a row without a file is a lie.
-    this.#index.removeSeries(studyUid, seriesUid)
     this.#touched.delete(shelf)
     const series = this.#shelves.get(studyUid)
     series?.delete(seriesUid)
     if (series?.size === 0) this.#shelves.delete(studyUid)
-    await (shelf.pack?.remove() ?? rm(folder, { recursive: true, force: true }))
+    // The index first, so that a power cut leaves no row without its pack; but on a full disk it may need
+    // the room that the pack takes.
+    const forget = (): void => { this.#index.removeSeries(studyUid, seriesUid) }
+    const forgotten = this.#tryIndex(forget)
+    await (shelf.pack?.remove() ?? discard(join(this.#settings.folder, studyUid, seriesUid)))
+    if (!forgotten && this.#shelves.get(studyUid)?.has(seriesUid) !== true && !this.#tryIndex(forget)) this.#doubted.add(studyUid)
     // Fails, rightly, while another series of the study is there.
     if (series?.size === 0) await rmdir(join(this.#settings.folder, studyUid)).catch(() => {})
+  }
+
+  /** What the index refuses is made good at the next start, from the packs. */
+  #tryIndex (write: () => void): boolean {
+    try {
+      write()
+      return true
+    } catch (error) {
+      this.#events.onFailed?.(error)
+      return false
+    }
   }
 
   #shelf (studyUid: string, seriesUid: string): Shelf {
@@ -215,8 +278,8 @@ export class Cache {
     let shelf = series.get(seriesUid)
     if (shelf === undefined) {
       const now = Date.now()
-      const row = { studyUid, seriesUid, instances: 0, segments: 0, bytes: 0, complete: false, expected: undefined, reason: undefined, createdAt: now, checkedAt: 0, usedAt: now }
-      series.set(seriesUid, shelf = { row, pack: undefined, filling: false })
+      const row = { studyUid, seriesUid, instances: 0, segments: randomInt(FIRST_SEGMENT_MAX), bytes: 0, complete: false, expected: undefined, reason: undefined, createdAt: now, checkedAt: 0, usedAt: now }
+      series.set(seriesUid, shelf = { row, pack: undefined, filling: false, indexed: false })
     }
     return shelf
   }
@@ -227,8 +290,9 @@ export class Cache {
   }
 
   #writeTouched (): void {
-    this.#index.putTimes([...this.#touched].map(({ row }) => row))
+    const touched = [...this.#touched]
     this.#touched.clear()
+    this.#index.putTimes(touched.map(({ row }) => row))
   }
 
   * #all (): Generator<Shelf> {
@@ -239,12 +303,15 @@ export class Cache {
   async #recover (): Promise<void> {
     const { folder } = this.#settings
     const rows = new Map(this.#index.series().map(row => [`${row.studyUid}/${row.seriesUid}`, row]))
-    for (const studyUid of (await readdir(folder)).filter(isStoredUid)) {
-      for (const seriesUid of (await readdir(join(folder, studyUid))).filter(isStoredUid)) {
-        const row = rows.get(`${studyUid}/${seriesUid}`)
-        rows.delete(`${studyUid}/${seriesUid}`)
-        if (row === undefined) await this.#rescan(studyUid, seriesUid)
-        else this.#shelf(studyUid, seriesUid).row = row
+    for (const studyUid of await foldersIn(folder)) {
+      if (!isStoredUid(studyUid)) continue
+      for (const name of await foldersIn(join(folder, studyUid))) {
+        if (name.includes(DISCARDED)) await rm(join(folder, studyUid, name), { recursive: true, force: true })
+        if (!isStoredUid(name)) continue
+        const row = rows.get(`${studyUid}/${name}`)
+        rows.delete(`${studyUid}/${name}`)
+        if (row === undefined) await this.#rescan(studyUid, name)
+        else Object.assign(this.#shelf(studyUid, name), { row, indexed: true })
       }
     }
     for (const { studyUid, seriesUid } of rows.values()) this.#index.removeSeries(studyUid, seriesUid)
@@ -262,7 +329,12 @@ export class Cache {
     const bytes = new Pack(studyUid, seriesUid, folder, instances).bytes
     shelf.row = { ...shelf.row, instances: instances.length, segments, bytes, complete: false, reason: 'RECOVERED' }
     this.#index.putSeries(shelf.row, instances)
+    shelf.indexed = true
   }
+}
+
+async function foldersIn (folder: string): Promise<string[]> {
+  return (await readdir(folder, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => name)
 }
 
 /** Folders are named for the UIDs that they hold; anything else in there isn't ours. */

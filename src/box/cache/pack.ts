@@ -8,7 +8,7 @@
  * Owns the files of one folder. Knows nothing of the PACS, nor of who reads.
  */
 
-import { close, fdatasync, open, read } from 'node:fs'
+import { close, fdatasync, open, read, renameSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -65,6 +65,7 @@ export class Pack {
   #tail: { segment: number, at: number } | undefined
   #nextSegment: number
   #users = 0
+  #removed = false
 
   constructor (studyUid: string, seriesUid: string, folder: string, found: Iterable<Stored> = [], segments = 0) {
     this.studyUid = studyUid
@@ -89,42 +90,57 @@ export class Pack {
     let crc = 0
     for (const part of parts) crc = crc32(part, crc)
     const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
-    this.#tail ??= { segment: this.#nextSegment++, at: 0 }
-    const { segment, at } = this.#tail
-    this.#tail.at += RECORD_HEAD_BYTES + length
+    const tail = this.#tail ??= { segment: this.#nextSegment++, at: 0 }
+    const { segment, at } = tail
+    const end = tail.at += RECORD_HEAD_BYTES + length
+    this.#users++
     try {
       const file = await this.#file(segment, CREATE)
       await writePieces(file, [head, ...parts], at)
+      return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
     } catch (error) {
-      // What follows goes into a fresh file: a hole would hide it from the scan after a power cut.
-      if (this.#tail?.segment === segment) this.#tail = undefined
+      // A hole would hide what follows from the scan after a power cut: the next one takes its place, or
+      // goes into a fresh file.
+      if (tail.at === end) tail.at = at
+      else if (this.#tail === tail) this.#tail = undefined
       throw storeError(error)
+    } finally {
+      this.#letGo()
     }
-    return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
   }
 
-  /** Begins a file of its own for an object too large to be held. */
+  /** Begins a file of its own for an object too large to be held; held until that is kept or dropped. */
   async spill (): Promise<Spill> {
     const segment = this.#nextSegment++
-    const file = await this.#file(segment, CREATE).catch(error => { throw storeError(error) })
-    return new Spill(file, async (object, length, crc, kept) => {
-      if (!kept) {
-        await this.#dropSegment(segment)
-        return undefined
-      }
-      const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
-      await writePieces(file, [head], 0).catch(error => { throw storeError(error) })
-      return this.#add(object, segment, RECORD_HEAD_BYTES, length)
-    })
+    const hold = this.use()
+    try {
+      const file = await this.#file(segment, CREATE)
+      return new Spill(file, async (object, length, crc, kept) => {
+        if (!kept) {
+          await this.#dropSegment(segment).finally(() => { hold[Symbol.dispose]() })
+          return undefined
+        }
+        const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+        await writePieces(file, [head], 0).catch(error => { throw storeError(error) })
+        const stored = this.#add(object, segment, RECORD_HEAD_BYTES, length)
+        hold[Symbol.dispose]()
+        return stored
+      })
+    } catch (error) {
+      hold[Symbol.dispose]()
+      throw storeError(error)
+    }
   }
 
   /**
    * Reads part of a segment.
    *
    * @returns bytes read into `target`
-   * @throws CapacityError STORE_FAILED when the file is shorter than the index says, or unreadable
+   * @throws CapacityError STORE_FAILED: `damaged` when the file is absent, shorter than the index says, or
+   *   unreadable
    */
   async read (segment: number, offset: number, target: Uint8Array, length = target.byteLength): Promise<number> {
+    this.#users++
     try {
       const file = await this.#file(segment)
       let done = 0
@@ -135,7 +151,11 @@ export class Pack {
       }
       return done
     } catch (error) {
-      throw new CapacityError('STORE_FAILED', 'a pack cannot be read', { cause: error, facts: { series: this.seriesUid, segment } })
+      const { code } = error as NodeJS.ErrnoException
+      const damaged = code === undefined || code === 'ENOENT' || code === 'EIO'
+      throw new CapacityError('STORE_FAILED', 'a pack cannot be read', { cause: error, facts: { series: this.seriesUid, segment, damaged } })
+    } finally {
+      this.#letGo()
     }
   }
 
@@ -162,18 +182,26 @@ export class Pack {
       [Symbol.dispose]: () => {
         if (!held) return
         held = false
-        if (--this.#users === 0) void this.#closeFiles()
+        this.#letGo()
       }
     }
   }
 
-  /** Removes every file of it. Whoever still reads goes on reading: the files vanish with the last of them. */
+  /**
+   * Removes every file of it; nothing more is appended. Whoever has a file open goes on reading, and it
+   * vanishes with the last of them.
+   */
   async remove (): Promise<void> {
     this.instances.clear()
     this.bytes = 0
-    this.#tail = undefined
-    await rm(this.folder, { recursive: true, force: true })
+    this.#removed = true
+    await discard(this.folder)
     if (!this.inUse) await this.#closeFiles()
+  }
+
+  /** A write or a read counts as a user: its file must not be closed, and its number given to another, meanwhile. */
+  #letGo (): void {
+    if (--this.#users === 0) void this.#closeFiles()
   }
 
   async #closeFiles (): Promise<void> {
@@ -185,6 +213,7 @@ export class Pack {
   }
 
   #add (object: PackedObject, segment: number, offset: number, length: number): Stored {
+    if (this.#removed) throw new CapacityError('STORE_FAILED', 'the series was removed while it arrived', { facts: { series: this.seriesUid } })
     const stored: Stored = {
       studyUid: this.studyUid,
       seriesUid: this.seriesUid,
@@ -214,6 +243,8 @@ export class Pack {
   }
 
   async #openSegment (segment: number, flags: string): Promise<number> {
+    // By now the same path may lead to another pack.
+    if (this.#removed) throw new Error('the pack has been removed')
     if (flags === CREATE) await mkdir(this.folder, { recursive: true })
     return await openFile(join(this.folder, segmentName(segment)), flags)
   }
@@ -222,9 +253,24 @@ export class Pack {
     const file = this.#files.get(segment)
     this.#files.delete(segment)
     if (file !== undefined) await closeFile(await file)
-    await rm(join(this.folder, segmentName(segment)), { force: true })
+    if (!this.#removed) await rm(join(this.folder, segmentName(segment)), { force: true })
   }
 }
+
+/** Takes a pack's folder out of its place at once, so that another may come there, and removes it then. */
+export async function discard (folder: string): Promise<void> {
+  const aside = `${folder}${DISCARDED}${process.hrtime.bigint()}`
+  try {
+    renameSync(folder, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw storeError(error)
+  }
+  await rm(aside, { recursive: true, force: true })
+}
+
+/** What a folder's name bears once it is discarded: no UID has it. */
+export const DISCARDED = '~'
 
 type Finish = (object: PackedObject, length: number, crc: number, kept: boolean) => Promise<Stored | undefined>
 
@@ -240,15 +286,13 @@ export class Spill {
     this.#finish = finish
   }
 
-  /** @throws CapacityError STORE_FULL or STORE_FAILED */
+  /** May be tried again after a failure. @throws CapacityError STORE_FULL or STORE_FAILED */
   async write (parts: readonly Buffer[]): Promise<void> {
-    let bytes = 0
+    await writePieces(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
     for (const part of parts) {
       this.#crc = crc32(part, this.#crc)
-      bytes += part.length
+      this.#length += part.length
     }
-    await writePieces(this.#file, parts, RECORD_HEAD_BYTES + this.#length).catch(error => { throw storeError(error) })
-    this.#length += bytes
   }
 
   /** The object is whole: its record head is written, and with that it exists. */

@@ -6,7 +6,7 @@ import type { Stored } from '../cache/stored.ts'
 
 export class Arrivals {
   readonly #list: Stored[] = []
-  #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
 
   get count (): number {
     return this.#list.length
@@ -28,17 +28,16 @@ export class Arrivals {
     await new Promise<void>(resolve => {
       const go = (): void => {
         signal.removeEventListener('abort', go)
+        this.#waiting.delete(go)
         resolve()
       }
       signal.addEventListener('abort', go, { once: true })
-      this.#waiting.push(go)
+      this.#waiting.add(go)
     })
   }
 
   /** Something has come, or something has ended: readers look again. */
   wake (): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const go of waiting) go()
+    for (const go of [...this.#waiting]) go()
   }
 }

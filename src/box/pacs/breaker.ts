@@ -67,7 +67,11 @@ export class Breaker {
   }
 
   #failed (error: unknown): void {
-    if (!(error instanceof PeerError) || !COUNTED.has(error.code)) return
+    if (!(error instanceof PeerError) || !COUNTED.has(error.code)) {
+      // It answered, if not what one hoped for.
+      if (error instanceof PeerError && error.code === 'PACS_STATUS') this.#failures = 0
+      return
+    }
     this.#failures++
     this.#cause = error
     if (this.#failures >= this.#settings.failuresMax) this.#restUntil = this.#now() + this.#settings.restSeconds * 1000

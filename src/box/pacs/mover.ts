@@ -7,19 +7,21 @@
 
 import { PeerError } from '#core/errors.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
+import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { openAssociation } from '#standards/dimse/association.ts'
 import type { Peer } from '#standards/dimse/connect.ts'
 import { get } from '#standards/dimse/get.ts'
+import type { Timers } from '#standards/dimse/limits.ts'
 import { move } from '#standards/dimse/move.ts'
 import { oneContextPerSyntax, type Proposal } from '#standards/dimse/proposal.ts'
-import type { MoveResult } from '#standards/dimse/query-retrieve.ts'
+import { QUERY_RETRIEVE, type MoveResult } from '#standards/dimse/query-retrieve.ts'
 import type { StoreHandler } from '#standards/dimse/store-provider.ts'
 import { levelKeys, type InstanceName } from './query.ts'
-import type { Slots } from './slots.ts'
+import type { Dial, Slots } from './slots.ts'
 
 /** Presentation contexts of one association (PS3.8 §7.1.1.13: odd numbers from 1 to 255). */
 const CONTEXTS_MAX = 128
-const STUDY_ROOT_GET = '1.2.840.10008.5.1.4.1.2.2.3'
+const STUDY_ROOT_GET = QUERY_RETRIEVE.study.get
 /** UIDs in one C-MOVE at image level: 100 of 65 bytes stay far below any identifier limit met. */
 const UIDS_PER_REQUEST = 100
 
@@ -29,6 +31,8 @@ export interface Portion {
   readonly series?: string
   /** All of the series when absent. */
   readonly instances?: readonly InstanceName[]
+  /** These are all of the series: it is asked for by its own name. */
+  readonly all?: boolean
 }
 
 export interface MoverSettings {
@@ -37,35 +41,36 @@ export interface MoverSettings {
   readonly destination: string
   /** In our order of preference; for C-GET. */
   readonly transferSyntaxes: readonly string[]
+  /** Of the associations that C-GET opens. */
+  readonly timers: Partial<Timers>
 }
 
 export interface Mover {
   /**
    * Brings this portion; resolves when the PACS says that it has sent what it can.
    *
+   * @param hasBegun whether something of it has arrived
    * @throws PeerError when the PACS gave no final answer, or one of failure with nothing sent
    */
-  bring (portion: Portion, signal: AbortSignal): Promise<MoveResult>
+  bring (portion: Portion, signal: AbortSignal, hasBegun: () => boolean): Promise<void>
 }
 
-export function mover (settings: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
+export function mover ({ method, destination, transferSyntaxes, timers }: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
   return {
-    async bring (portion, signal) {
-      let last: MoveResult | undefined
+    async bring (portion, signal, hasBegun) {
+      const dial: Dial = async dialSignal => await openAssociation(peer, proposals(portion, transferSyntaxes), { signal: dialSignal, timers, onStore })
       for (const identifier of identifiers(portion)) {
-        last = settings.method === 'move'
-          ? await slots.lend(signal, async association => await move(association, { identifier, destination: settings.destination, signal }))
-          : await slots.lend(signal, async association => await get(association, { identifier, signal }),
-            async dialSignal => await openAssociation(peer, proposals(portion, settings.transferSyntaxes), { signal: dialSignal, onStore }))
-        assertSomethingSent(last)
+        const result = method === 'move'
+          ? await slots.lend(signal, async association => await move(association, { identifier, destination, signal }), { hasBegun })
+          : await slots.lend(signal, async association => await get(association, { identifier, signal }), { dial })
+        assertSomethingSent(result)
       }
-      return last as MoveResult
     }
   }
 }
 
-function * identifiers ({ study, series, instances }: Portion): Generator<DicomJson> {
-  if (instances === undefined) {
+function * identifiers ({ study, series, instances, all = false }: Portion): Generator<DicomJson> {
+  if (instances === undefined || all) {
     yield levelKeys(series === undefined ? 'STUDY' : 'SERIES', study, series)
     return
   }
@@ -78,8 +83,10 @@ function * identifiers ({ study, series, instances }: Portion): Generator<DicomJ
  * Contexts for the classes that will come, one for each syntax, so that the PACS can send every object
  * as it holds it; classes beyond what an association has room for share theirs among the syntaxes.
  */
-function proposals ({ instances }: Portion, transferSyntaxes: readonly string[]): Proposal[] {
-  const classes = [...new Set(instances?.map(one => one.sopClassUid).filter(uid => uid !== undefined) ?? [])]
+function proposals ({ instances = [] }: Portion, transferSyntaxes: readonly string[]): Proposal[] {
+  const known = instances.map(one => one.sopClassUid).filter(uid => uid !== undefined)
+  // SOP Class UID is an optional key (PS3.4 Table C.6-5): a PACS that won't tell it may send anything.
+  const classes = [...new Set(known.length < instances.length ? [...known, ...STORAGE_CLASSES.keys()] : known)]
   const own: Proposal = { abstractSyntax: STUDY_ROOT_GET, transferSyntaxes: ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2'] }
   const stores = classes.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes, scpRole: true }))
   const apart = oneContextPerSyntax(stores)
@@ -91,7 +98,7 @@ function assertSomethingSent (result: MoveResult): void {
   const { status } = result
   if (status === 0x0000 || status === 0xB000 || (result.completed ?? 0) > 0) return
   if (status === 0xFE00) throw new PeerError('CANCELLED', 'the retrieve was cancelled')
-  throw new PeerError('PACS_STATUS', result.errorComment ?? 'the PACS refused the retrieve', {
-    facts: { status: `0x${status.toString(16).toUpperCase().padStart(4, '0')}`, failed: result.failed }
+  throw new PeerError('PACS_STATUS', 'the PACS refused the retrieve', {
+    facts: { status: `0x${status.toString(16).toUpperCase().padStart(4, '0')}`, failed: result.failed, errorComment: result.errorComment }
   })
 }

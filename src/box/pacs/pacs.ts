@@ -10,7 +10,7 @@ import type { Cache } from '../cache/cache.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { openAssociation, type Association } from '#standards/dimse/association.ts'
 import type { Peer } from '#standards/dimse/connect.ts'
-import { listen, type Scp } from '#standards/dimse/server.ts'
+import { listen } from '#standards/dimse/server.ts'
 import { clientTls, serverTls } from './tls.ts'
 import { mover } from './mover.ts'
 import { Query } from './query.ts'
@@ -41,26 +41,28 @@ export interface Pacs {
 export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshness'>, cache: Cache, log: Logger): Promise<Pacs> {
   const { pacs, dimse } = config
   const peer: Peer = { host: pacs.host, port: pacs.port, calledTitle: pacs.calledTitle, callingTitle: dimse.aeTitle, tls: await clientTls(pacs.tls) }
-  const timers = { connectSeconds: pacs.connectSeconds, responseSeconds: pacs.responseSeconds }
+  // A PACS that takes a connection and never answers the association isn't reached either.
+  const timers = { connectSeconds: pacs.connectSeconds, associateSeconds: pacs.connectSeconds, responseSeconds: pacs.responseSeconds }
   const dial = async (signal: AbortSignal): Promise<Association> => await openAssociation(peer,
     QUERY_CLASSES.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes: QUERY_SYNTAXES })), { signal, timers })
   const slots = new Slots(pacs, dial)
   const query = new Query(slots, pacs.characterSet)
   const onStore = receiver({
     claim: (studyUid, seriesUid) => supply.claim(studyUid, seriesUid),
-    makeRoom: async () => { await cache.makeRoom() },
+    makeRoom: async () => { await cache.makeRoom().catch(error => { log.error({ err: error }, 'no room could be made') }) },
     onRefused: facts => { log.warn({ code: 'STORE_REFUSED', ...facts }, 'an object was refused') }
   })
   const supply: Supply = new Supply({
     cache,
     query,
-    mover: mover({ method: pacs.method, destination: dimse.aeTitle, transferSyntaxes: RECEIVED_SYNTAXES }, slots, peer, onStore),
+    mover: mover({ method: pacs.method, destination: dimse.aeTitle, transferSyntaxes: RECEIVED_SYNTAXES, timers }, slots, peer, onStore),
     settings: { retriesMax: pacs.retriesMax, seriesAtOnce: pacs.seriesAtOnce, namesFirst: pacs.method === 'get' },
+    onUnsettled: error => { log.error({ err: error }, 'a pack could not be settled') },
     freshness: config.freshness
   })
   const senders = new Senders(pacs)
   await senders.refresh()
-  const scp: Scp = await listen({
+  const scp = await listen({
     host: dimse.host,
     port: dimse.port,
     titles: [dimse.aeTitle],
@@ -72,6 +74,9 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     timers: { idleSeconds: dimse.idleSeconds },
     tls: await serverTls(dimse.tls),
     onEvent: event => { log.info(event, 'association') }
+  }).catch(error => {
+    senders.close()
+    throw error
   })
   return {
     query,

@@ -51,6 +51,7 @@ export class Query {
   /** Answers one by one; leaving the loop early cancels the rest. */
   async * answers (identifier: DicomJson, options: FindOptions & { readonly signal: AbortSignal }): AsyncGenerator<DicomJson> {
     const waiting: DicomJson[] = []
+    let received = 0
     let ended = false
     let failure: unknown
     let wake: () => void = () => {}
@@ -59,19 +60,17 @@ export class Query {
     const signal = AbortSignal.any([options.signal, left.signal])
     const running = this.#slots.lend(signal, async association => {
       for await (const answer of find(association, this.#spelled(identifier), { ...options, signal })) {
+        received++
         waiting.push(answer)
         wake()
         if (waiting.length >= AHEAD_MAX) await new Promise<void>(resolve => { more = resolve })
       }
-    }).catch(error => { failure = error }).finally(() => { ended = true; wake() })
+    }, { hasBegun: () => received > 0 }).catch(error => { failure = error }).finally(() => { ended = true; wake() })
     try {
-      while (true) {
+      while (!ended || waiting.length > 0) {
+        if (waiting.length === 0) await new Promise<void>(resolve => { wake = resolve })
         for (const answer of waiting.splice(0)) yield answer
         more()
-        // More may have come, and the end as well, while the caller was busy with the last.
-        if (waiting.length > 0) continue
-        if (ended) break
-        await new Promise<void>(resolve => { wake = resolve })
       }
       if (failure !== undefined) throw failure
     } finally {

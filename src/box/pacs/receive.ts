@@ -6,7 +6,7 @@
  * DICOM PS3.4 §B.2.3 (statuses), PS3.10 §7.1 (the file that a data set becomes).
  */
 
-import { CapacityError, DrimboxError } from '#core/errors.ts'
+import { CapacityError } from '#core/errors.ts'
 import { isUid } from '#core/uid.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
@@ -28,16 +28,21 @@ export const STORE_STATUS = {
 /** A retrieve's claim on an object that is arriving. */
 export interface Claim {
   readonly pack: Pack
-  /** The object is in the pack; `memory` is its Part 10 file while it is still at hand. */
-  readonly arrived: (stored: Stored, memory: readonly Buffer[] | undefined) => void
-  readonly failed: (error: DrimboxError) => void
+  /**
+   * Puts a whole object into the pack by `write`, and shows it to the readers; `memory` is its Part 10
+   * file while it is still at hand. The retrieve doesn't settle before that is done.
+   *
+   * @returns false when the retrieve has ended: the object came too late
+   * @throws what `write` throws
+   */
+  readonly land: (write: () => Promise<Stored>, memory: readonly Buffer[] | undefined) => Promise<boolean>
 }
 
 /** All that receiving needs from the others. */
 export interface Intake {
   /** The retrieve that wants this object; undefined when nobody does. */
-  readonly claim: (studyUid: string, seriesUid: string, peerTitle: string) => Claim | undefined
-  /** Frees disk. */
+  readonly claim: (studyUid: string, seriesUid: string) => Claim | undefined
+  /** Frees disk, if it can; never rejects. */
   readonly makeRoom: () => Promise<void>
   readonly onRefused?: (facts: { reason: string, studyUid?: string, seriesUid?: string, sopInstanceUid: string, peerTitle: string }) => void
 }
@@ -60,7 +65,7 @@ class Incoming implements StoreSink {
   #spill: Promise<Spill> | undefined
   #spilled: Promise<void> = Promise.resolve()
   #spilling = false
-  #pausedAt = false
+  #paused = false
 
   constructor (request: StoreRequest, flow: Flow, intake: Intake) {
     this.#request = request
@@ -85,36 +90,13 @@ class Incoming implements StoreSink {
 
   async end (): Promise<number> {
     if (this.#refusal === undefined && this.#claim === undefined) this.#refuse(STORE_STATUS.cannotUnderstand, 'no-study-or-series')
-    if (this.#refusal !== undefined || this.#claim === undefined) {
-      await this.#dropSpill()
-      return this.#refusal ?? STORE_STATUS.cannotUnderstand
-    }
-    const { pack } = this.#claim
-    const sopInstanceUid = this.#request.sopInstanceUid
-    if (pack.instances.has(sopInstanceUid) || pack.arriving.has(sopInstanceUid)) {
-      // It came twice: the bytes of the first one stay, and the PACS needn't know.
-      await this.#dropSpill()
-      return STORE_STATUS.success
-    }
-    pack.arriving.add(sopInstanceUid)
     try {
-      if (this.#spill === undefined) {
-        const stored = await this.#append(pack)
-        this.#claim.arrived(stored, this.#parts)
-      } else {
-        this.#pump()
-        await this.#spilled
-        const spill = await this.#spill
-        this.#claim.arrived(await spill.keep(this.#object()), undefined)
-      }
-      return STORE_STATUS.success
+      return this.#refusal ?? await this.#land(this.#claim as Claim)
     } catch (error) {
-      if (!(error instanceof CapacityError)) throw error
-      await this.#dropSpill()
-      this.#claim.failed(error)
-      return STORE_STATUS.outOfResources
+      if (error instanceof CapacityError) return STORE_STATUS.outOfResources
+      throw error
     } finally {
-      pack.arriving.delete(sopInstanceUid)
+      await this.#dropSpill()
     }
   }
 
@@ -124,13 +106,41 @@ class Incoming implements StoreSink {
     void this.#dropSpill()
   }
 
-  async #append (pack: Pack): Promise<Stored> {
+  async #land (claim: Claim): Promise<number> {
+    const { pack } = claim
+    const { sopInstanceUid } = this.#request
+    // It came twice: the bytes of the first one stay, and the PACS needn't know.
+    if (pack.instances.has(sopInstanceUid) || pack.arriving.has(sopInstanceUid)) return STORE_STATUS.success
+    pack.arriving.add(sopInstanceUid)
     try {
-      return await pack.append(this.#object(), this.#parts, this.#bytes)
+      const landed = this.#spill === undefined
+        ? await claim.land(async () => await this.#withRoom(async () => await pack.append(this.#object(), this.#parts, this.#bytes)), this.#parts)
+        : await claim.land(async () => await this.#keepSpill(), undefined)
+      if (landed) return STORE_STATUS.success
+      this.#refuse(STORE_STATUS.notAuthorized, 'too-late')
+      return STORE_STATUS.notAuthorized
+    } finally {
+      pack.arriving.delete(sopInstanceUid)
+    }
+  }
+
+  async #keepSpill (): Promise<Stored> {
+    this.#pump()
+    await this.#spilled
+    const spill = await this.#spill as Spill
+    const stored = await this.#withRoom(async () => await spill.keep(this.#object()))
+    this.#spill = undefined
+    return stored
+  }
+
+  /** On a full disk, what nobody reads gives way; then once more. */
+  async #withRoom<T> (write: () => Promise<T>): Promise<T> {
+    try {
+      return await write()
     } catch (error) {
       if (!(error instanceof CapacityError) || error.code !== 'STORE_FULL') throw error
       await this.#intake.makeRoom()
-      return await pack.append(this.#object(), this.#parts, this.#bytes)
+      return await write()
     }
   }
 
@@ -159,7 +169,7 @@ class Incoming implements StoreSink {
       this.#refuse(STORE_STATUS.cannotUnderstand, 'not-a-uid')
       return
     }
-    const claim = this.#intake.claim(studyUid, seriesUid, this.#request.peer.title)
+    const claim = this.#intake.claim(studyUid, seriesUid)
     if (claim === undefined) this.#refuse(STORE_STATUS.notAuthorized, 'not-asked-for')
     else this.#claim = claim
   }
@@ -178,10 +188,11 @@ class Incoming implements StoreSink {
       this.#refuse(STORE_STATUS.cannotUnderstand, 'no-study-or-series')
       return
     }
-    this.#spill ??= this.#claim.pack.spill()
+    const { pack } = this.#claim
+    this.#spill ??= this.#withRoom(async () => await pack.spill())
     if (!this.#spilling) this.#pump()
-    else if (!this.#pausedAt) {
-      this.#pausedAt = true
+    else if (!this.#paused) {
+      this.#paused = true
       this.#flow.pause()
     }
   }
@@ -195,11 +206,11 @@ class Incoming implements StoreSink {
     this.#spilled = (async () => {
       await before
       const spill = await this.#spill
-      await spill?.write(parts)
+      if (spill !== undefined) await this.#withRoom(async () => { await spill.write(parts) })
     })().finally(() => {
       this.#spilling = false
-      if (this.#pausedAt) {
-        this.#pausedAt = false
+      if (this.#paused) {
+        this.#paused = false
         this.#flow.resume()
       }
     })
@@ -207,10 +218,12 @@ class Incoming implements StoreSink {
     this.#spilled.catch(() => {})
   }
 
+  /** What is left in a file of its own without having become an object. */
   async #dropSpill (): Promise<void> {
-    if (this.#spill === undefined) return
+    const spill = this.#spill
+    if (spill === undefined) return
     await this.#spilled.catch(() => {})
-    await this.#spill.then(async spill => { await spill.drop() }).catch(() => {})
     this.#spill = undefined
+    await spill.then(async file => { await file.drop() }).catch(() => {})
   }
 }

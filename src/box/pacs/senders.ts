@@ -24,8 +24,8 @@ export class Senders {
   /** A name that can't be resolved keeps what it led to before. */
   async refresh (): Promise<void> {
     const { host } = this.#pacs
-    if (isIP(host) !== 0) this.#own = new Set([host])
-    else this.#own = new Set((await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address).concat([...this.#own]))
+    const found = isIP(host) !== 0 ? [host] : (await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address)
+    if (found.length > 0) this.#own = new Set(found)
   }
 
   admits (title: string, address: string): boolean {

@@ -3,7 +3,7 @@
  * were asked for, kept open a little while since opening one costs the first image 8 ms.
  */
 
-import { PeerError } from '#core/errors.ts'
+import { DrimboxError, PeerError } from '#core/errors.ts'
 import type { Association } from '#standards/dimse/association.ts'
 import { echo } from '#standards/dimse/echo.ts'
 import { Breaker, type BreakerSettings } from './breaker.ts'
@@ -21,6 +21,16 @@ export interface SlotSettings extends BreakerSettings {
 /** Opens an association to the PACS. */
 export type Dial = (signal: AbortSignal) => Promise<Association>
 
+export interface LendOptions {
+  /** How to open it, when this use needs contexts of its own; such a one isn't pooled. */
+  readonly dial?: Dial
+  /** Whether the PACS has begun to answer: it isn't asked once more then, should it hang up. */
+  readonly hasBegun?: () => boolean
+}
+
+/** The PACS has said its last word on the request, so the association can be used again. */
+const ORDERLY = new Set(['PACS_STATUS', 'CANCELLED'])
+
 interface Idle {
   readonly association: Association
   readonly timer: NodeJS.Timeout
@@ -28,6 +38,7 @@ interface Idle {
 
 interface Waiter {
   readonly go: () => void
+  readonly refuse: (error: PeerError) => void
 }
 
 export class Slots {
@@ -52,37 +63,24 @@ export class Slots {
   }
 
   /**
-   * Lends an association. It goes back to the pool if it is still open afterwards, and is aborted if
-   * `use` throws, unless the association itself came to an orderly end of that request.
+   * Lends an association. It goes back to the pool if it is still open afterwards, also when `use` throws
+   * what the PACS said in good order; any other error aborts it.
    *
-   * @param dial how to open it, when this use needs contexts of its own; such a one isn't pooled
    * @throws PeerError PACS_RESTING, CANCELLED, or whatever reaching the PACS or `use` throws
    */
-  async lend<T> (signal: AbortSignal, use: (association: Association) => Promise<T>, dial?: Dial): Promise<T> {
+  async lend<T> (signal: AbortSignal, use: (association: Association) => Promise<T>, options: LendOptions = {}): Promise<T> {
     await this.#slot(signal)
     try {
-      return await this.#breaker.run(async () => await this.#probe(signal), async () => {
-        const pooled = dial === undefined ? this.#takeIdle() : undefined
-        const association = pooled ?? await (dial ?? this.#dial)(signal)
+      return await this.#breaker.run(async () => { await this.#probe(signal) }, async () => {
+        const pooled = options.dial === undefined ? this.#takeIdle() : undefined
+        if (pooled === undefined) return await this.#useFresh(signal, use, options)
         try {
-          const result = await use(association)
-          if (dial === undefined) this.#keep(association)
-          else await association.release()
-          return result
+          return await this.#use(pooled, use)
         } catch (error) {
           // The PACS may have hung up on an idle association just as we used it: that is no failure.
-          const hungUp = pooled !== undefined && error instanceof PeerError && error.code === 'PACS_ABORTED'
-          association.abort()
+          const hungUp = error instanceof PeerError && error.code === 'PACS_ABORTED' && options.hasBegun?.() !== true
           if (!hungUp || signal.aborted) throw error
-          const fresh = await this.#dial(signal)
-          try {
-            const result = await use(fresh)
-            this.#keep(fresh)
-            return result
-          } catch (again) {
-            fresh.abort()
-            throw again
-          }
+          return await this.#useFresh(signal, use, options)
         }
       })
     } finally {
@@ -99,13 +97,10 @@ export class Slots {
   }
 
   async #slot (signal: AbortSignal): Promise<void> {
-    const { hours, associationsMax, waitingMax } = this.#settings
-    const allowed = associationsAt(hours, associationsMax, this.#now())
-    if (allowed === 0) {
-      throw new PeerError('PACS_RESTING', 'the PACS is not to be asked at this hour', {
-        facts: { retryAfterSeconds: secondsUntilOpen(hours, associationsMax, this.#now()) }
-      })
-    }
+    const { waitingMax } = this.#settings
+    if (signal.aborted) throw leftTheQueue()
+    const allowed = this.#allowed
+    if (allowed === 0) throw this.#outOfHours()
     if (this.#lent < allowed && this.#waiting.length === 0) {
       this.#lent++
       return
@@ -114,10 +109,13 @@ export class Slots {
       throw new PeerError('PACS_RESTING', 'too many requests already wait for the PACS', { facts: { retryAfterSeconds: 10 } })
     }
     await new Promise<void>((resolve, reject) => {
-      const waiter = { go: () => { signal.removeEventListener('abort', leave); resolve() } }
+      const waiter: Waiter = {
+        go: () => { signal.removeEventListener('abort', leave); resolve() },
+        refuse: error => { signal.removeEventListener('abort', leave); reject(error) }
+      }
       const leave = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
-        reject(new PeerError('CANCELLED', 'nobody waits for the PACS any more'))
+        reject(leftTheQueue())
       }
       this.#waiting.push(waiter)
       signal.addEventListener('abort', leave, { once: true })
@@ -125,12 +123,50 @@ export class Slots {
     if (this.#closed) throw new PeerError('CANCELLED', 'the box is closing')
   }
 
-  /** Hands the slot to who waits longest, or frees it. */
+  /** Hands slots to those who wait longest: as many as the hour allows by now. */
   #giveBack (): void {
-    const { hours, associationsMax } = this.#settings
-    const allowed = Math.max(1, associationsAt(hours, associationsMax, this.#now()))
-    if (this.#lent <= allowed && this.#waiting.length > 0) this.#waiting.shift()?.go()
-    else this.#lent--
+    this.#lent--
+    const allowed = this.#allowed
+    if (allowed === 0) {
+      for (const { refuse } of this.#waiting.splice(0)) refuse(this.#outOfHours())
+    }
+    while (this.#lent < allowed && this.#waiting.length > 0) {
+      this.#lent++
+      this.#waiting.shift()?.go()
+    }
+  }
+
+  get #allowed (): number {
+    return associationsAt(this.#settings.hours, this.#settings.associationsMax, this.#now())
+  }
+
+  #outOfHours (): PeerError {
+    return new PeerError('PACS_RESTING', 'the PACS is not to be asked at this hour', {
+      facts: { retryAfterSeconds: secondsUntilOpen(this.#settings.hours, this.#settings.associationsMax, this.#now()) }
+    })
+  }
+
+  async #useFresh<T> (signal: AbortSignal, use: (association: Association) => Promise<T>, { dial }: LendOptions): Promise<T> {
+    // What is open and idle counts for the PACS as well.
+    while (this.#idle.length > 0 && this.#lent + this.#idle.length > this.#allowed) {
+      const idle = this.#idle.shift() as Idle
+      clearTimeout(idle.timer)
+      await idle.association.release()
+    }
+    return await this.#use(await (dial ?? this.#dial)(signal), use, dial === undefined)
+  }
+
+  async #use<T> (association: Association, use: (association: Association) => Promise<T>, pooled = true): Promise<T> {
+    try {
+      const result = await use(association)
+      if (pooled) this.#keep(association)
+      else await association.release()
+      return result
+    } catch (error) {
+      if (pooled && error instanceof DrimboxError && ORDERLY.has(error.code)) this.#keep(association)
+      else association.abort()
+      throw error
+    }
   }
 
   async #probe (signal: AbortSignal): Promise<void> {
@@ -165,4 +201,8 @@ export class Slots {
     }, this.#settings.idleSeconds * 1000).unref()
     this.#idle.push({ association, timer })
   }
+}
+
+function leftTheQueue (): PeerError {
+  return new PeerError('CANCELLED', 'nobody waits for the PACS any more')
 }

@@ -5,10 +5,11 @@
  * is missing afterwards is asked for again. Ends honestly: complete, or so many of so many, and why.
  */
 
-import { DrimboxError, PeerError, RequestError } from '#core/errors.ts'
+import { CapacityError, DrimboxError, PeerError, RequestError } from '#core/errors.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Completeness } from '../cache/completeness.ts'
 import type { Pack } from '../cache/pack.ts'
+import type { Stored } from '../cache/stored.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Mover } from './mover.ts'
 import type { InstanceName, Query } from './query.ts'
@@ -28,6 +29,8 @@ export interface RetrieveParts {
   readonly query: Query
   readonly mover: Mover
   readonly settings: RetrieveSettings
+  /** A pack that the disk doesn't let settle. */
+  readonly onUnsettled?: (error: unknown) => void
 }
 
 /** The job that brings the whole study, among those that bring a series. */
@@ -42,13 +45,20 @@ export class StudyRetrieve {
   readonly #abort = new AbortController()
   /** What somebody wants, by series UID or {@link WHOLE}: one job for each, as long as this lives. */
   readonly #jobs = new Map<string, Promise<void>>()
+  #started = 0
   readonly #done = new Set<string>()
   readonly #failures = new Map<string, Error>()
   readonly #packs = new Map<string, { pack: Pack, hold: Disposable }>()
   /** Instances that the PACS says it has of each series; undefined where it doesn't count. */
   readonly #counts = new Map<string, number | undefined>()
+  /** What the PACS has been asked the count of: a series UID, or {@link WHOLE}. */
+  readonly #counted = new Set<string>()
   /** Why a series isn't whole. */
   readonly #reasons = new Map<string, string>()
+  /** Objects on their way into a pack, by series UID. */
+  readonly #landing = new Map<Promise<Stored>, string>()
+  /** What keeps objects out of the packs. */
+  #shortage: CapacityError | undefined
   #studyDate: string | undefined
   #closing = false
 
@@ -62,8 +72,14 @@ export class StudyRetrieve {
   /** Adds to what is wanted. @returns false when it is too late: this retrieve is settling */
   want (seriesUid: string | undefined): boolean {
     if (this.#closing || this.#abort.signal.aborted) return false
-    const key = seriesUid ?? WHOLE
-    if (!this.#jobs.has(key) && !this.#jobs.has(WHOLE)) this.#jobs.set(key, this.#job(key))
+    const key = seriesUid === undefined || this.#jobs.has(WHOLE) ? WHOLE : seriesUid
+    // What failed while another job goes on is tried again for whoever comes next.
+    const failed = this.#done.has(key) && this.#failures.delete(key)
+    if (failed) this.#done.delete(key)
+    if (failed || !this.#jobs.has(key)) {
+      this.#started++
+      this.#jobs.set(key, this.#job(key))
+    }
     return true
   }
 
@@ -72,12 +88,27 @@ export class StudyRetrieve {
     if (this.#done.has(WHOLE) || this.#done.has(seriesUid ?? WHOLE)) return true
     if (seriesUid === undefined) return false
     const expected = this.#counts.get(seriesUid)
-    return expected !== undefined && this.#heldOf(seriesUid) >= expected
+    return expected !== undefined && this.#heldOf(seriesUid) >= expected && !this.#landing.values().some(uid => uid === seriesUid)
   }
 
-  /** Why the job failed that was to bring it, where it did. */
+  /** Whether the PACS has said what it has of this series, or of the whole study. */
+  isCounted (seriesUid: string | undefined): boolean {
+    return this.#counted.has(WHOLE) || this.#counted.has(seriesUid ?? WHOLE)
+  }
+
+  /** What stopped the job that was to bring it, or kept its objects out of the packs. */
   failure (seriesUid: string | undefined): Error | undefined {
-    return this.#failures.get(seriesUid ?? WHOLE) ?? this.#failures.get(WHOLE)
+    return this.#shortage ?? this.#failures.get(seriesUid ?? WHOLE) ?? this.#failures.get(WHOLE)
+  }
+
+  /** The pack that this retrieve fills. */
+  pack (seriesUid: string): Pack | undefined {
+    return this.#packs.get(seriesUid)?.pack
+  }
+
+  /** To be called once it has settled and its last reader has left: its packs may be evicted from then on. */
+  release (): void {
+    for (const { hold } of this.#packs.values()) hold[Symbol.dispose]()
   }
 
   /** Nobody reads any more: the PACS is told (C-CANCEL). */
@@ -88,16 +119,7 @@ export class StudyRetrieve {
   /** An object of this study is arriving. */
   claim (seriesUid: string): Claim | undefined {
     if (this.#closing) return undefined
-    const pack = this.#pack(seriesUid)
-    return {
-      pack,
-      arrived: (stored, memory) => {
-        if (memory !== undefined) this.#parts.cache.recent.keep(stored, memory)
-        this.#parts.cache.arrived(stored.length)
-        this.arrivals.add(stored)
-      },
-      failed: error => { this.#reasons.set(seriesUid, error.code) }
-    }
+    return { pack: this.#filling(seriesUid), land: async (write, memory) => await this.#land(seriesUid, write, memory) }
   }
 
   /** How much of a series, or of the whole study, is here. */
@@ -111,20 +133,44 @@ export class StudyRetrieve {
       expected = expected === undefined || count === undefined ? undefined : expected + count
       reason ??= this.#reasons.get(uid)
     }
-    const failure = this.failure(seriesUid)
-    reason ??= failure instanceof DrimboxError ? failure.code : undefined
     if (!this.isDone(seriesUid)) return { state: 'filling', held, expected, reason }
-    return { state: reason === undefined && expected !== undefined && held >= expected ? 'complete' : 'partial', held, expected, reason }
+    if (reason === undefined && expected !== undefined && held >= expected) return { state: 'complete', held, expected }
+    const failure = this.failure(seriesUid)
+    return { state: 'partial', held, expected, reason: reason ?? (failure instanceof DrimboxError ? failure.code : undefined) }
   }
 
   async #live (): Promise<void> {
-    for (let before = 0; before < this.#jobs.size;) {
-      before = this.#jobs.size
+    for (let seen = 0; seen < this.#started;) {
+      seen = this.#started
       await Promise.all(this.#jobs.values())
     }
     this.#closing = true
-    await this.#settle()
+    await Promise.allSettled(this.#landing.keys())
+    await this.#settle().catch(error => this.#parts.onUnsettled?.(error))
     this.arrivals.wake()
+  }
+
+  async #land (seriesUid: string, write: () => Promise<Stored>, memory: readonly Buffer[] | undefined): Promise<boolean> {
+    if (this.#closing) return false
+    const { cache } = this.#parts
+    const landing = write()
+    this.#landing.set(landing, seriesUid)
+    try {
+      const stored = await landing
+      if (memory !== undefined) cache.recent.keep(stored, memory)
+      this.#landing.delete(landing)
+      this.arrivals.add(stored)
+      cache.arrived(stored.length)
+      return true
+    } catch (error) {
+      if (error instanceof CapacityError) {
+        this.#shortage = error
+        this.#reasons.set(seriesUid, error.code)
+      }
+      throw error
+    } finally {
+      this.#landing.delete(landing)
+    }
   }
 
   async #job (key: string): Promise<void> {
@@ -138,6 +184,8 @@ export class StudyRetrieve {
       this.#failures.set(key, error as Error)
       if (error instanceof DrimboxError) failure = error
     }
+    // A PACS that was cut off may have left some behind that are still being written.
+    await Promise.allSettled(this.#landing.keys())
     for (const uid of series === undefined ? this.#scope() : [series]) this.#judge(uid, failure)
     this.#done.add(key)
     this.arrivals.wake()
@@ -151,39 +199,60 @@ export class StudyRetrieve {
    */
   async #bring (series: string | undefined): Promise<DrimboxError | undefined> {
     const { cache, settings } = this.#parts
-    const nothingHeld = series === undefined ? cache.seriesOf(this.studyUid).length === 0 : this.#heldOf(series) === 0
     const atOnce = series === undefined ? settings.seriesAtOnce : 1
+    const nothingHeld = (series === undefined ? cache.seriesOf(this.studyUid) : [series]).every(uid => this.#heldOf(uid) === 0)
     let failure: DrimboxError | undefined
-    if (nothingHeld && atOnce === 1 && !settings.namesFirst) {
+    let rounds = settings.retriesMax
+    // A study of which somebody already fetches a series is not moved as a whole.
+    if (nothingHeld && atOnce === 1 && !settings.namesFirst && this.#running(series).length === 0) {
       // The count goes beside the move, on an association of its own.
       const [moved, counted] = await Promise.allSettled([this.#fetch({ series }), this.#count(series)])
-      if (counted.status === 'rejected') throw counted.reason
-      this.#assertKnown(series)
       if (moved.status === 'rejected') throw moved.reason
       failure = moved.value
+      // A PACS that took the move may have refused a second association: it is asked again.
+      if (counted.status === 'rejected' && this.arrivals.count > 0) await this.#count(series)
+      else if (counted.status === 'rejected') throw counted.reason
+      this.#assertKnown(series)
+      if (failure !== undefined && this.arrivals.count === 0) throw failure
     } else {
       await this.#count(series)
       this.#assertKnown(series)
+      rounds++
     }
-    for (let tried = -1, round = 0; round <= settings.retriesMax && this.arrivals.count !== tried; round++) {
-      tried = this.arrivals.count
+    for (let tried = -1; ;) {
       const missing = await this.#missing(series)
-      if (missing.length === 0) return undefined
-      failure = await this.#fetchEach(missing, atOnce) ?? failure
+      const others = this.#running(series)
+      if (missing.length === 0 && others.length === 0) return undefined
+      if (missing.length === 0) await Promise.all(others)
+      else if (rounds-- === 0 || this.arrivals.count === tried || this.#shortage !== undefined) break
+      else {
+        tried = this.arrivals.count
+        failure = await this.#fetchEach(missing, atOnce) ?? failure
+      }
     }
+    await Promise.all(this.#running(series))
+    if (failure !== undefined && this.arrivals.count === 0) throw failure
     return failure
   }
 
+  /** For the job that brings the whole study: those that bring a series of it. */
+  #running (series: string | undefined): Promise<void>[] {
+    if (series !== undefined) return []
+    return this.#jobs.entries().filter(([key]) => key !== WHOLE && !this.#done.has(key)).map(([, job]) => job).toArray()
+  }
+
   async #count (series: string | undefined): Promise<void> {
-    for (const { seriesUid, instances, date } of await this.#parts.query.series(this.studyUid, series, this.#abort.signal)) {
+    const { cache, query } = this.#parts
+    for (const { seriesUid, instances, date } of await query.series(this.studyUid, series, this.#abort.signal)) {
       this.#counts.set(seriesUid, instances)
       if (date !== undefined && date > (this.#studyDate ?? '')) this.#studyDate = date
     }
-    if (series !== undefined || this.#counts.size === 0) return
     // What the centre has taken out of its PACS must not live on here.
-    for (const uid of this.#parts.cache.seriesOf(this.studyUid)) {
-      if (!this.#counts.has(uid) && !this.#packs.has(uid)) await this.#parts.cache.purge(this.studyUid, uid)
+    for (const uid of series === undefined ? cache.seriesOf(this.studyUid) : [series]) {
+      if (!this.#counts.has(uid) && !this.#packs.has(uid)) await cache.purge(this.studyUid, uid)
     }
+    this.#counted.add(series ?? WHOLE)
+    this.arrivals.wake()
   }
 
   /** @throws RequestError STUDY_UNKNOWN or SERIES_UNKNOWN */
@@ -199,7 +268,7 @@ export class StudyRetrieve {
     const missing: Missing[] = []
     for (const uid of series === undefined ? this.#scope() : [series]) {
       // A job of its own sees to it.
-      if (series === undefined && this.#jobs.has(uid)) continue
+      if (series === undefined && this.#jobs.has(uid) && !this.#done.has(uid)) continue
       const expected = this.#counts.get(uid)
       const held = this.#heldOf(uid)
       if (expected !== undefined && held >= expected) continue
@@ -208,31 +277,44 @@ export class StudyRetrieve {
         continue
       }
       const names = await this.#parts.query.instances(this.studyUid, uid, this.#abort.signal)
+      // A PACS that doesn't answer at this level can only be asked for all of it.
+      if (names.length === 0) {
+        if (expected === undefined || held < expected) missing.push({ series: uid })
+        continue
+      }
       this.#counts.set(uid, names.length)
-      const there = this.#pack(uid).instances
+      const there = this.#instancesOf(uid)
       const instances = names.filter(name => !there.has(name.sopInstanceUid))
-      if (instances.length > 0) missing.push({ series: uid, instances })
+      if (instances.length > 0) missing.push({ series: uid, instances, all: there.size === 0 })
     }
     return missing
   }
 
+  /** Those that the PACS refuses don't keep it from being asked for the others; one that is gone is left alone. */
   async #fetchEach (missing: readonly Missing[], atOnce: number): Promise<DrimboxError | undefined> {
     const queue = [...missing]
     let failure: DrimboxError | undefined
-    await Promise.all(Array.from({ length: atOnce }, async () => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) failure = await this.#fetch(next) ?? failure
+    const workers = await Promise.allSettled(Array.from({ length: atOnce }, async () => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const failed = await this.#fetch(next)
+        failure ??= failed
+        if (failed !== undefined && failed.code !== 'PACS_STATUS') queue.length = 0
+      }
     }))
+    for (const worker of workers) {
+      if (worker.status === 'rejected') throw worker.reason
+    }
     return failure
   }
 
-  /** @returns the failure if some of it may have come all the same; the count will tell */
+  /** @returns what went wrong; some may have come all the same, the count will tell */
   async #fetch (portion: Partial<Missing>): Promise<DrimboxError | undefined> {
     const before = this.arrivals.count
     try {
-      await this.#parts.mover.bring({ study: this.studyUid, ...portion }, this.#abort.signal)
+      await this.#parts.mover.bring({ study: this.studyUid, ...portion }, this.#abort.signal, () => this.arrivals.count > before)
       return undefined
     } catch (error) {
-      if (!(error instanceof DrimboxError) || error.code === 'CANCELLED' || this.arrivals.count === before) throw error
+      if (!(error instanceof DrimboxError) || error.code === 'CANCELLED') throw error
       return error
     }
   }
@@ -245,18 +327,16 @@ export class StudyRetrieve {
   }
 
   async #settle (): Promise<void> {
-    const { cache } = this.#parts
-    for (const [uid, { pack, hold }] of this.#packs) {
+    const { cache, onUnsettled } = this.#parts
+    for (const [uid, { pack }] of this.#packs) {
       const expected = this.#counts.get(uid)
       const reason = this.#reasons.get(uid)
       const complete = reason === undefined && expected !== undefined
-      // A disk that refuses leaves the pack unsettled: it is scanned at the next start.
-      await cache.settle(pack, { state: complete ? 'complete' : 'partial', held: pack.instances.size, expected, reason }).catch(() => {})
-      hold[Symbol.dispose]()
+      await cache.settle(pack, { state: complete ? 'complete' : 'partial', held: pack.instances.size, expected, reason }).catch(error => onUnsettled?.(error))
     }
     if (this.#counts.size === 0) return
     for (const [uid, expected] of this.#counts) {
-      if (!this.#packs.has(uid) && expected !== undefined && this.#heldOf(uid) >= expected) cache.confirm(this.studyUid, uid)
+      if (!this.#packs.has(uid) && expected !== undefined && this.#heldOf(uid) >= expected) cache.confirm(this.studyUid, uid, expected)
     }
     const before = cache.study(this.studyUid)
     const checked = this.#jobs.has(WHOLE)
@@ -277,7 +357,13 @@ export class StudyRetrieve {
     return this.#packs.get(series)?.pack.instances.size ?? this.#parts.cache.completeness(this.studyUid, series)?.held ?? 0
   }
 
-  #pack (series: string): Pack {
+  #instancesOf (series: string): ReadonlyMap<string, Stored> {
+    const { cache } = this.#parts
+    const pack = this.pack(series) ?? (this.#heldOf(series) > 0 ? cache.pack(this.studyUid, series) : undefined)
+    return pack?.instances ?? new Map()
+  }
+
+  #filling (series: string): Pack {
     let filling = this.#packs.get(series)
     if (filling === undefined) {
       const pack = this.#parts.cache.fill(this.studyUid, series)
@@ -291,4 +377,6 @@ interface Missing {
   readonly series: string
   /** All of the series when absent. */
   readonly instances?: readonly InstanceName[]
+  /** These are all of the series. */
+  readonly all?: boolean
 }

@@ -7,7 +7,7 @@
  * series still is.
  */
 
-import { DrimboxError, RequestError } from '#core/errors.ts'
+import { CapacityError, DrimboxError, PeerError, RequestError } from '#core/errors.ts'
 import type { Completeness } from '../cache/completeness.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Pack } from '../cache/pack.ts'
@@ -52,13 +52,15 @@ export interface ObjectSet {
   completeness (): Completeness
   /** Reads from the pack that holds `stored`. */
   read (stored: Stored, offset: number, target: Uint8Array, length?: number): Promise<number>
+  /** The pack of a series of which something has been given. */
+  pack (seriesUid: string): Pack
   close (): void
 }
 
 export class Supply {
   readonly #parts: SupplyParts
   readonly #now: () => number
-  readonly #retrieves = new Map<string, { retrieve: StudyRetrieve, readers: number, timer: NodeJS.Timeout | undefined }>()
+  readonly #retrieves = new Map<string, { retrieve: StudyRetrieve, readers: number, timer: NodeJS.Timeout | undefined, settled: boolean }>()
 
   constructor (parts: SupplyParts) {
     this.#parts = parts
@@ -97,7 +99,8 @@ export class Supply {
         await found.retrieve.settled
         continue
       }
-      const set = new Following(this.#join(target), target, this.#parts.cache, signal)
+      const joined = this.#join(target)
+      const set = new Following(joined, target, this.#parts.cache, signal)
       try {
         await set.ready()
         this.reads.retrieved++
@@ -109,6 +112,14 @@ export class Supply {
         return stale
       }
     }
+  }
+
+  /** Forgets a study, for instance since its report was withdrawn: what is on its way as well. */
+  async purge (studyUid: string): Promise<void> {
+    const found = this.#retrieves.get(studyUid)
+    found?.retrieve.cancel()
+    await found?.retrieve.settled
+    await this.#parts.cache.purge(studyUid)
   }
 
   /** Cancels what is under way and waits until it has settled. */
@@ -129,7 +140,7 @@ export class Supply {
       if (!cache.seriesOf(study).includes(series)) return undefined
       const pack = cache.pack(study, series)
       const stored = pack.instances.get(instance)
-      return stored && new Given([pack], [[stored]], { state: 'complete', held: 1, expected: 1 })
+      return stored && new Given(cache, [pack], [[stored]], { state: 'complete', held: 1, expected: 1 })
     }
     const row = cache.study(study)
     const checkedAt = series === undefined ? row?.checkedAt ?? 0 : cache.checkedAt(study, series)
@@ -145,7 +156,7 @@ export class Supply {
     const packs = uids.map(uid => cache.pack(study, uid))
     const all = packs.map(pack => [...pack.instances.values()])
     const count = all.reduce((sum, list) => sum + list.length, 0)
-    return new Given(packs, all, { state: 'complete', held: count, expected: count })
+    return new Given(cache, packs, all, { state: 'complete', held: count, expected: count })
   }
 
   /** When the PACS can't be asked whether there is more, what was complete is still worth having. */
@@ -169,11 +180,13 @@ export class Supply {
     let entry = this.#retrieves.get(study)
     if (entry === undefined) {
       const retrieve = new StudyRetrieve(study, series, this.#parts)
-      const made = entry = { retrieve, readers: 0, timer: undefined as NodeJS.Timeout | undefined }
+      const made = entry = { retrieve, readers: 0, timer: undefined as NodeJS.Timeout | undefined, settled: false as boolean }
       this.#retrieves.set(study, made)
       void retrieve.settled.then(() => {
         clearTimeout(made.timer)
+        made.settled = true
         this.#retrieves.delete(study)
+        if (made.readers === 0) retrieve.release()
       })
     }
     const joined = entry
@@ -184,7 +197,8 @@ export class Supply {
       if (left) return
       left = true
       if (--joined.readers > 0) return
-      joined.timer = setTimeout(() => { joined.retrieve.cancel() }, this.#parts.freshness.unreadSecondsMax * 1000).unref()
+      if (joined.settled) joined.retrieve.release()
+      else joined.timer = setTimeout(() => { joined.retrieve.cancel() }, this.#parts.freshness.unreadSecondsMax * 1000).unref()
     }
     return { retrieve: joined.retrieve, leave }
   }
@@ -193,12 +207,14 @@ export class Supply {
 /** What was complete when it was asked for. */
 class Given implements ObjectSet {
   readonly all: readonly (readonly Stored[])[]
+  readonly #cache: Cache
   readonly #packs: ReadonlyMap<string, Pack>
   readonly #holds: readonly Disposable[]
   #place = 0
   readonly #completeness: Completeness
 
-  constructor (packs: readonly Pack[], batches: readonly (readonly Stored[])[], completeness: Completeness) {
+  constructor (cache: Cache, packs: readonly Pack[], batches: readonly (readonly Stored[])[], completeness: Completeness) {
+    this.#cache = cache
     this.#packs = new Map(packs.map(pack => [pack.seriesUid, pack]))
     this.#holds = packs.map(pack => pack.use())
     this.all = batches
@@ -214,7 +230,11 @@ class Given implements ObjectSet {
   }
 
   async read (stored: Stored, offset: number, target: Uint8Array, length?: number): Promise<number> {
-    return await (this.#packs.get(stored.seriesUid) as Pack).read(stored.segment, stored.offset + offset, target, length)
+    return await readFrom(this.pack(stored.seriesUid), this.#cache, stored, offset, target, length)
+  }
+
+  pack (seriesUid: string): Pack {
+    return this.#packs.get(seriesUid) as Pack
   }
 
   close (): void {
@@ -229,11 +249,15 @@ class Following implements ObjectSet {
   readonly #target: Target
   readonly #cache: Cache
   readonly #signal: AbortSignal
+  /** Packs of which something was held before this retrieve; what it fills itself, it holds. */
   readonly #holds = new Map<string, { pack: Pack, hold: Disposable }>()
-  /** Seen, and not given yet: at first what was held before this retrieve brought anything. */
-  #waiting: Stored[]
+  /** Seen, and not given yet. */
+  #waiting: Stored[] = []
   #place = 0
   #given = 0
+  #exhausted = false
+  /** What was held before is given once the PACS has said that it still has it. */
+  #heldIsTaken = false
   /** Once the PACS has been seen to keep some back, readers learn so before the first byte. */
   readonly #waitsForAll: boolean
 
@@ -243,22 +267,25 @@ class Following implements ObjectSet {
     this.#target = target
     this.#cache = cache
     this.#signal = signal
-    const arrived = new Set(this.#retrieve.arrivals.from(0).map(stored => stored.sopInstanceUid))
-    const series = target.series === undefined ? cache.seriesOf(target.study) : [target.series]
-    this.#waiting = series.flatMap(uid => [...this.#pack(uid).instances.values()])
-      .filter(stored => !arrived.has(stored.sopInstanceUid) && this.#wants(stored))
+    const series = cache.seriesOf(target.study).filter(uid => target.series === undefined || uid === target.series)
     this.#waitsForAll = series.some(uid => cache.completeness(target.study, uid)?.reason === 'PACS_INCOMPLETE')
+    for (const uid of series) {
+      const pack = cache.pack(target.study, uid)
+      this.#holds.set(uid, { pack, hold: pack.use() })
+    }
   }
 
   /** Resolves when there is something to give. @throws what stopped it before that */
   async ready (): Promise<void> {
-    while (!this.#retrieve.isDone(this.#target.series)) {
+    const { series } = this.#target
+    while (!this.#retrieve.isDone(series)) {
       if (this.#look() && !this.#waitsForAll) return
       await this.#retrieve.arrivals.news(this.#signal)
       this.#signal.throwIfAborted()
     }
+    // Should the PACS not be there to say whether it still has what is held, that is another matter.
     if (this.#look()) return
-    throw this.#retrieve.failure(this.#target.series) ?? new RequestError('INSTANCE_UNKNOWN', 'the PACS has no such instance', { facts: { ...this.#target } })
+    throw this.#retrieve.failure(series) ?? this.#nothing()
   }
 
   async next (): Promise<readonly Stored[] | undefined> {
@@ -271,7 +298,10 @@ class Following implements ObjectSet {
         this.#given += batch.length
         return batch
       }
-      if (done || (this.#target.instance !== undefined && this.#given > 0)) return undefined
+      if (done || (this.#target.instance !== undefined && this.#given > 0)) {
+        this.#exhausted = true
+        return undefined
+      }
       await this.#retrieve.arrivals.news(this.#signal)
       this.#signal.throwIfAborted()
     }
@@ -279,11 +309,20 @@ class Following implements ObjectSet {
 
   completeness (): Completeness {
     if (this.#target.instance !== undefined) return { state: 'complete', held: 1, expected: 1 }
-    return this.#retrieve.completeness(this.#target.series)
+    const completeness = this.#retrieve.completeness(this.#target.series)
+    // Whatever is believed elsewhere: this reader was given so many and no more.
+    if (!this.#exhausted || this.#given >= completeness.held) return completeness
+    return { ...completeness, state: 'partial', held: this.#given }
   }
 
   async read (stored: Stored, offset: number, target: Uint8Array, length?: number): Promise<number> {
-    return await this.#pack(stored.seriesUid).read(stored.segment, stored.offset + offset, target, length)
+    const filled = this.#retrieve.pack(stored.seriesUid)
+    const pack = filled?.instances.get(stored.sopInstanceUid) === stored ? filled : this.#holds.get(stored.seriesUid)?.pack ?? filled
+    return await readFrom(pack as Pack, this.#cache, stored, offset, target, length)
+  }
+
+  pack (seriesUid: string): Pack {
+    return this.#retrieve.pack(seriesUid) ?? (this.#holds.get(seriesUid)?.pack as Pack)
   }
 
   close (): void {
@@ -295,6 +334,15 @@ class Following implements ObjectSet {
   /** Takes note of what has come since the last look. @returns whether there is something to give */
   #look (): boolean {
     const { arrivals } = this.#retrieve
+    if (!this.#heldIsTaken && this.#retrieve.isCounted(this.#target.series)) {
+      this.#heldIsTaken = true
+      const arrived = new Set(arrivals.from(0))
+      for (const { pack } of this.#holds.values()) {
+        for (const stored of pack.instances.values()) {
+          if (!arrived.has(stored) && this.#wants(stored)) this.#waiting.push(stored)
+        }
+      }
+    }
     for (const stored of arrivals.from(this.#place)) {
       if (this.#wants(stored)) this.#waiting.push(stored)
     }
@@ -307,12 +355,22 @@ class Following implements ObjectSet {
     return (series === undefined || stored.seriesUid === series) && (instance === undefined || stored.sopInstanceUid === instance)
   }
 
-  #pack (seriesUid: string): Pack {
-    let held = this.#holds.get(seriesUid)
-    if (held === undefined) {
-      const pack = this.#cache.pack(this.#target.study, seriesUid)
-      this.#holds.set(seriesUid, held = { pack, hold: pack.use() })
+  /** Nothing came, and nothing went wrong. */
+  #nothing (): DrimboxError {
+    const facts = { ...this.#target }
+    if (this.#target.instance !== undefined && this.#retrieve.completeness(this.#target.series).state === 'complete') {
+      return new RequestError('INSTANCE_UNKNOWN', 'the PACS has no such instance', { facts })
     }
-    return held.pack
+    return new PeerError('PACS_INCOMPLETE', 'the PACS sent nothing of this', { facts })
+  }
+}
+
+/** Of a pack whose files aren't what the index says nothing is believed any more: the next reader has it from the PACS. */
+async function readFrom (pack: Pack, cache: Cache, stored: Stored, offset: number, target: Uint8Array, length?: number): Promise<number> {
+  try {
+    return await pack.read(stored.segment, stored.offset + offset, target, length)
+  } catch (error) {
+    if (error instanceof CapacityError && error.facts.damaged === true) cache.distrust(pack)
+    throw error
   }
 }

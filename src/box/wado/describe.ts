@@ -13,14 +13,12 @@ import { PeerError, RequestError } from '#core/errors.ts'
 import { choose, parseAccept } from '#standards/dicomweb/accept.ts'
 import { joinFragments, storedFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
-import type { Cache } from '../cache/cache.ts'
 import type { Stored } from '../cache/stored.ts'
-import type { Target } from '../pacs/supply.ts'
+import type { ObjectSet, Target } from '../pacs/supply.ts'
 import { instanceMetadata, type BulkDataUri, type SeriesMetadata } from './metadata.ts'
 import { acceptParameter, hangUp, type ObjectParts } from './objects.ts'
 
 export interface DescribeParts extends ObjectParts {
-  readonly cache: Cache
   readonly metadata: SeriesMetadata
   readonly bulkDataUri: BulkDataUri
 }
@@ -46,7 +44,7 @@ export async function serveMetadata (parts: DescribeParts, request: FastifyReque
       return
     }
     if (state !== 'complete') reply.code(206).header('warning', `299 drimbox "${sayCompleteness(set.completeness())}"`)
-    const fragments = await gather(parts, target.study, series)
+    const fragments = await gather(parts.metadata, set, series)
     await sendFragments(request, reply, fragments)
   } finally {
     set.close()
@@ -54,14 +52,14 @@ export async function serveMetadata (parts: DescribeParts, request: FastifyReque
 }
 
 /** One fragment for each series, with the brackets and commas between. */
-async function gather ({ cache, metadata }: DescribeParts, study: string, series: Iterable<string>): Promise<Fragment[]> {
+async function gather (metadata: SeriesMetadata, set: ObjectSet, series: Iterable<string>): Promise<Fragment[]> {
   const fragments: Fragment[] = []
-  for (const uid of series) fragments.push(storedFragment(fragments.length === 0 ? '[' : ','), await metadata.of(cache.pack(study, uid)))
+  for (const uid of series) fragments.push(storedFragment(fragments.length === 0 ? '[' : ','), await metadata.of(set.pack(uid)))
   return [...fragments, storedFragment(']')]
 }
 
 async function sendFragments (request: FastifyRequest, reply: FastifyReply, fragments: readonly Fragment[]): Promise<void> {
-  if (/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+  if (/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(String(request.headers['accept-encoding'] ?? ''))) {
     await reply.header('content-encoding', 'gzip').send(Readable.from(joinFragments(fragments)))
     return
   }

@@ -72,7 +72,8 @@ export class SeriesMetadata {
   async #make (pack: Pack): Promise<Fragment> {
     const texts: string[] = []
     let made = 0
-    for (const stored of pack.instances.values()) {
+    // What is purged or grows meanwhile changes nothing here.
+    for (const stored of [...pack.instances.values()]) {
       try {
         texts.push(await instanceMetadata(stored, async (one, offset, target) => await pack.read(one.segment, one.offset + offset, target), this.#bulkDataUri))
       } catch (error) {

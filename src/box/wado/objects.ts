@@ -127,6 +127,10 @@ class Acceptable implements ObjectSet {
     return await this.#set.read(stored, offset, target, length)
   }
 
+  pack (seriesUid: string): ReturnType<ObjectSet['pack']> {
+    return this.#set.pack(seriesUid)
+  }
+
   close (): void {
     this.#set.close()
   }
