@@ -35,11 +35,12 @@ const scp = await listen({
       }
       return {
         pack: filling.pack,
-        arrived: (stored, memory) => {
+        land: async (write, memory) => {
+          const stored = await write()
           if (memory !== undefined) cache.recent.keep(stored, memory)
           cache.arrived(stored.length)
-        },
-        failed: error => { console.error(error) }
+          return true
+        }
       }
     },
     makeRoom: async () => { await cache.makeRoom() },

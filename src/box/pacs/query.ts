@@ -67,10 +67,13 @@ export class Query {
       }
     }, { hasBegun: () => received > 0 }).catch(error => { failure = error }).finally(() => { ended = true; wake() })
     try {
-      while (!ended || waiting.length > 0) {
-        if (waiting.length === 0) await new Promise<void>(resolve => { wake = resolve })
+      while (true) {
         for (const answer of waiting.splice(0)) yield answer
         more()
+        // More may have come, and the end as well, while the caller was busy with the last.
+        if (waiting.length > 0) continue
+        if (ended) break
+        await new Promise<void>(resolve => { wake = resolve })
       }
       if (failure !== undefined) throw failure
     } finally {
