@@ -75,7 +75,10 @@ export class StudyRetrieve {
     const key = seriesUid === undefined || this.#jobs.has(WHOLE) ? WHOLE : seriesUid
     // What failed while another job goes on is tried again for whoever comes next.
     const failed = this.#done.has(key) && this.#failures.delete(key)
-    if (failed) this.#done.delete(key)
+    if (failed) {
+      this.#done.delete(key)
+      this.#shortage = undefined
+    }
     if (failed || !this.#jobs.has(key)) {
       this.#started++
       this.#jobs.set(key, this.#job(key))
@@ -87,8 +90,7 @@ export class StudyRetrieve {
   isDone (seriesUid: string | undefined): boolean {
     if (this.#done.has(WHOLE) || this.#done.has(seriesUid ?? WHOLE)) return true
     if (seriesUid === undefined) return false
-    const expected = this.#counts.get(seriesUid)
-    return expected !== undefined && this.#heldOf(seriesUid) >= expected && !this.#landing.values().some(uid => uid === seriesUid)
+    return this.#isWhole(seriesUid) && !this.#landing.values().some(uid => uid === seriesUid)
   }
 
   /** Whether the PACS has said what it has of this series, or of the whole study. */
@@ -131,7 +133,7 @@ export class StudyRetrieve {
       const count = this.#counts.get(uid)
       held += this.#heldOf(uid)
       expected = expected === undefined || count === undefined ? undefined : expected + count
-      reason ??= this.#reasons.get(uid)
+      if (!this.#isWhole(uid)) reason ??= this.#reasons.get(uid)
     }
     if (!this.isDone(seriesUid)) return { state: 'filling', held, expected, reason }
     if (reason === undefined && expected !== undefined && held >= expected) return { state: 'complete', held, expected }
@@ -198,22 +200,22 @@ export class StudyRetrieve {
    * @throws what stopped all of it
    */
   async #bring (series: string | undefined): Promise<DrimboxError | undefined> {
-    const { cache, settings } = this.#parts
+    const { settings } = this.#parts
     const atOnce = series === undefined ? settings.seriesAtOnce : 1
-    const nothingHeld = (series === undefined ? cache.seriesOf(this.studyUid) : [series]).every(uid => this.#heldOf(uid) === 0)
+    const heldBefore = this.#heldIn(series)
     let failure: DrimboxError | undefined
     let rounds = settings.retriesMax
     // A study of which somebody already fetches a series is not moved as a whole.
-    if (nothingHeld && atOnce === 1 && !settings.namesFirst && this.#running(series).length === 0) {
+    if (heldBefore === 0 && atOnce === 1 && !settings.namesFirst && this.#running(series).length === 0) {
       // The count goes beside the move, on an association of its own.
       const [moved, counted] = await Promise.allSettled([this.#fetch({ series }), this.#count(series)])
       if (moved.status === 'rejected') throw moved.reason
       failure = moved.value
       // A PACS that took the move may have refused a second association: it is asked again.
-      if (counted.status === 'rejected' && this.arrivals.count > 0) await this.#count(series)
+      if (counted.status === 'rejected' && this.#heldIn(series) > 0) await this.#count(series)
       else if (counted.status === 'rejected') throw counted.reason
       this.#assertKnown(series)
-      if (failure !== undefined && this.arrivals.count === 0) throw failure
+      if (failure !== undefined && this.#heldIn(series) === 0) throw failure
     } else {
       await this.#count(series)
       this.#assertKnown(series)
@@ -224,14 +226,14 @@ export class StudyRetrieve {
       const others = this.#running(series)
       if (missing.length === 0 && others.length === 0) return undefined
       if (missing.length === 0) await Promise.all(others)
-      else if (rounds-- === 0 || this.arrivals.count === tried || this.#shortage !== undefined) break
+      else if (rounds-- === 0 || this.#heldIn(series) === tried || this.#shortage !== undefined) break
       else {
-        tried = this.arrivals.count
+        tried = this.#heldIn(series)
         failure = await this.#fetchEach(missing, atOnce) ?? failure
       }
     }
     await Promise.all(this.#running(series))
-    if (failure !== undefined && this.arrivals.count === 0) throw failure
+    if (failure !== undefined && this.#heldIn(series) <= heldBefore) throw failure
     return failure
   }
 
@@ -321,22 +323,20 @@ export class StudyRetrieve {
 
   /** Says why a series isn't whole, where it isn't. */
   #judge (uid: string, failure: DrimboxError | undefined): void {
-    const expected = this.#counts.get(uid)
-    if (expected !== undefined && this.#heldOf(uid) >= expected) this.#reasons.delete(uid)
+    if (this.#isWhole(uid)) this.#reasons.delete(uid)
     else if (!this.#reasons.has(uid)) this.#reasons.set(uid, failure?.code ?? 'PACS_INCOMPLETE')
   }
 
   async #settle (): Promise<void> {
     const { cache, onUnsettled } = this.#parts
     for (const [uid, { pack }] of this.#packs) {
-      const expected = this.#counts.get(uid)
-      const reason = this.#reasons.get(uid)
-      const complete = reason === undefined && expected !== undefined
-      await cache.settle(pack, { state: complete ? 'complete' : 'partial', held: pack.instances.size, expected, reason }).catch(error => onUnsettled?.(error))
+      const facts = { held: pack.instances.size, expected: this.#counts.get(uid) }
+      const completeness: Completeness = this.#isWhole(uid) ? { state: 'complete', ...facts } : { state: 'partial', ...facts, reason: this.#reasons.get(uid) }
+      await cache.settle(pack, completeness).catch(error => onUnsettled?.(error))
     }
     if (this.#counts.size === 0) return
     for (const [uid, expected] of this.#counts) {
-      if (!this.#packs.has(uid) && expected !== undefined && this.#heldOf(uid) >= expected) cache.confirm(this.studyUid, uid, expected)
+      if (!this.#packs.has(uid) && expected !== undefined && this.#isWhole(uid)) cache.confirm(this.studyUid, uid, expected)
     }
     const before = cache.study(this.studyUid)
     const checked = this.#jobs.has(WHOLE)
@@ -351,6 +351,17 @@ export class StudyRetrieve {
   /** Series that this retrieve is about. */
   #scope (): string[] {
     return [...new Set([...this.#counts.keys(), ...this.#packs.keys()])]
+  }
+
+  /** We hold all that the PACS counts. */
+  #isWhole (series: string): boolean {
+    const expected = this.#counts.get(series)
+    return expected !== undefined && this.#heldOf(series) >= expected
+  }
+
+  #heldIn (series: string | undefined): number {
+    const all = series === undefined ? new Set([...this.#parts.cache.seriesOf(this.studyUid), ...this.#packs.keys()]) : [series]
+    return [...all].reduce((sum, uid) => sum + this.#heldOf(uid), 0)
   }
 
   #heldOf (series: string): number {

@@ -14,7 +14,7 @@ import { choose, parseAccept } from '#standards/dicomweb/accept.ts'
 import { joinFragments, storedFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
-import type { ObjectSet, Target } from '../pacs/supply.ts'
+import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import { instanceMetadata, type BulkDataUri, type SeriesMetadata } from './metadata.ts'
 import { acceptParameter, hangUp, type ObjectParts } from './objects.ts'
 

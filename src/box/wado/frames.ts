@@ -13,7 +13,7 @@ import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomwe
 import { frameMediaTypes } from '#standards/dicomweb/frame-media.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
-import type { ObjectSet, Target } from '../pacs/supply.ts'
+import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import { acceptParameter, hangUp, serveObjects, type ObjectParts } from './objects.ts'
 import { Outlet } from './outlet.ts'
 

@@ -10,7 +10,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { RequestError } from '#core/errors.ts'
 import { parseUid, type Uid } from '#core/uid.ts'
 import type { Ins } from '#standards/dicom/ins.ts'
-import type { Target } from '../pacs/supply.ts'
+import type { Target } from '../pacs/object-set.ts'
 
 /** What a caller was granted. */
 export interface Grant {

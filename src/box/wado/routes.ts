@@ -13,7 +13,7 @@ import { serveMetadata, type DescribeParts } from './describe.ts'
 import { serveFrames } from './frames.ts'
 import { serveObjects } from './objects.ts'
 import { serveSearch, type SearchParts } from './search.ts'
-import type { Target } from '../pacs/supply.ts'
+import type { Target } from '../pacs/object-set.ts'
 
 /** All that this room needs from the others. */
 export interface WadoParts extends DescribeParts, SearchParts {}

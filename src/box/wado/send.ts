@@ -7,7 +7,7 @@
 
 import { closing, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
-import type { ObjectSet } from '../pacs/supply.ts'
+import type { ObjectSet } from '../pacs/object-set.ts'
 import type { Outlet } from './outlet.ts'
 
 /** Rewrites the head of an object on its way out. */

@@ -1,25 +1,25 @@
 import { test } from 'tap'
 import { REJECTIONS } from '#sim/pacs-control.ts'
 import { ask, begin, codeOf, hasClosingDelimiter, objectsOf, untrue } from '#test/fixtures/answer.ts'
-import { isQuiet, openSite, until, type Site } from '#test/fixtures/rooms.ts'
+import { isQuiet, openRooms, until, type Rooms } from '#test/fixtures/rooms.ts'
 import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
 
 const study = smallStudy('faults', { series: [5, 7, 3] })
 const [, second] = study.series
 const TODAY = new Date().toISOString().slice(0, 10).replaceAll('-', '')
 
-const studyUrl = ({ url }: Site, { studyUid } = study): string => `${url}/studies/${studyUid}`
-const seriesUrl = (site: Site, { seriesUid } = second): string => `${studyUrl(site)}/series/${seriesUid}`
-const instanceUrl = (site: Site, place = 0): string => `${seriesUrl(site)}/instances/${second.instances[place].sopInstanceUid}`
+const studyUrl = ({ url }: Rooms, { studyUid } = study): string => `${url}/studies/${studyUid}`
+const seriesUrl = (site: Rooms, { seriesUid } = second): string => `${studyUrl(site)}/series/${seriesUid}`
+const instanceUrl = (site: Rooms, place = 0): string => `${seriesUrl(site)}/instances/${second.instances[place].sopInstanceUid}`
 
 /** C-MOVEs as they were asked: level, and how many instances were named. */
-const moves = ({ sim }: Site): [string, number | undefined][] => sim.control.asked.filter(({ service }) => service !== 'find').map(({ level, identifier }) => {
+const moves = ({ sim }: Rooms): [string, number | undefined][] => sim.control.asked.filter(({ service }) => service !== 'find').map(({ level, identifier }) => {
   const named = identifier.SOPInstanceUID
   return [level, named === undefined ? undefined : [named].flat().length]
 })
 
 test('a study comes whole and byte for byte, asked of the PACS once, and from the packs ever after', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const answer = await ask(studyUrl(site))
   t.equal(answer.status, 200)
   const objects = await objectsOf(answer)
@@ -35,7 +35,7 @@ test('a study comes whole and byte for byte, asked of the PACS once, and from th
 })
 
 test('study, series, instance and frame asked at the same time cost the PACS one move', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const gate = site.sim.control.pauseSubOperations(0)
   const whole = ask(studyUrl(site))
   await gate.reached
@@ -53,7 +53,7 @@ test('study, series, instance and frame asked at the same time cost the PACS one
 })
 
 test('a series on its way isn\'t moved again for whoever wants the whole study', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const gate = site.sim.control.pauseSubOperations(2)
   const series = ask(seriesUrl(site))
   await gate.reached
@@ -70,14 +70,14 @@ test('a series on its way isn\'t moved again for whoever wants the whole study',
 
 test('two patients at once never mix', async t => {
   const other = smallStudy('another patient', { series: [6], patientName: 'NUÑEZ^Océane' })
-  const site = await openSite(t, [study, other])
+  const site = await openRooms(t, [study, other])
   const [one, two] = await Promise.all([ask(studyUrl(site)), ask(studyUrl(site, other))])
   t.same((await objectsOf(one)).map(object => object.sopInstanceUid).sort(), instancesOf(study))
   t.same((await objectsOf(two)).map(object => object.sopInstanceUid).sort(), instancesOf(other))
 })
 
 test('a PACS that refuses us is told with its own reason, and asked again for the next reader', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.refuseCallingTitle('DRIMBOX')
   const refused = await ask(studyUrl(site))
   t.equal(refused.status, 502)
@@ -87,12 +87,12 @@ test('a PACS that refuses us is told with its own reason, and asked again for th
 })
 
 test('a PACS whose own title is set wrong here says so', async t => {
-  const site = await openSite(t, [study], { pacs: { calledTitle: 'WRONG' } })
+  const site = await openRooms(t, [study], { pacs: { calledTitle: 'WRONG' } })
   t.match(JSON.parse((await ask(studyUrl(site))).body.toString()), { code: 'PACS_REJECTED', facts: { why: 'called-AE-title-not-recognized' } })
 })
 
 test('a PACS too busy for a second association still delivers', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const gate = site.sim.control.pauseSubOperations(1)
   const answer = ask(studyUrl(site))
   await gate.reached
@@ -102,7 +102,7 @@ test('a PACS too busy for a second association still delivers', async t => {
 })
 
 test('a PACS that is down is told at once, left alone after some failures, and found again when it is up', async t => {
-  const site = await openSite(t, [study], { pacs: { failuresMax: 4, restSeconds: 1, associationsMax: 1 } })
+  const site = await openRooms(t, [study], { pacs: { failuresMax: 4, restSeconds: 1, associationsMax: 1 } })
   site.sim.control.refuseAssociations()
   for (let failure = 0; failure < 2; failure++) t.equal(codeOf(await ask(studyUrl(site))), 'PACS_REJECTED')
   const resting = await ask(studyUrl(site))
@@ -116,7 +116,7 @@ test('a PACS that is down is told at once, left alone after some failures, and f
 })
 
 test('nobody listening where the PACS should be is PACS_UNREACHABLE', async t => {
-  const site = await openSite(t, [], { pacs: { port: 1 } })
+  const site = await openRooms(t, [], { pacs: { port: 1 } })
   const answer = await ask(studyUrl(site))
   t.equal(answer.status, 503)
   t.match(JSON.parse(answer.body.toString()), { code: 'PACS_UNREACHABLE', facts: { reason: 'ECONNREFUSED' } })
@@ -124,7 +124,7 @@ test('nobody listening where the PACS should be is PACS_UNREACHABLE', async t =>
 
 test('a PACS that takes a request and never answers is given up after responseSeconds', async t => {
   for (const method of ['move', 'get'] as const) {
-    const site = await openSite(t, [study], { pacs: { responseSeconds: 1, method } })
+    const site = await openRooms(t, [study], { pacs: { responseSeconds: 1, method } })
     site.sim.control.neverAnswer('find')
     site.sim.control.neverAnswer('move')
     site.sim.control.neverAnswer('get')
@@ -141,7 +141,7 @@ test('a PACS that takes a request and never answers is given up after responseSe
 })
 
 test('a PACS that goes silent in the middle leaves a cut body, and the rest for the next reader', async t => {
-  const site = await openSite(t, [study], { pacs: { responseSeconds: 1, retriesMax: 0 } })
+  const site = await openRooms(t, [study], { pacs: { responseSeconds: 1, retriesMax: 0 } })
   const gate = site.sim.control.pauseSubOperations(6)
   const answer = await ask(studyUrl(site))
   t.equal(answer.status, 200)
@@ -154,7 +154,7 @@ test('a PACS that goes silent in the middle leaves a cut body, and the rest for 
 })
 
 test('a connection that breaks between two instances is taken up again for the missing ones alone', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.cutAfterInstances(6)
   const answer = await ask(studyUrl(site))
   t.ok(hasClosingDelimiter(answer))
@@ -164,7 +164,7 @@ test('a connection that breaks between two instances is taken up again for the m
 })
 
 test('a connection that breaks is not asked for everything again when it had been kept open', async t => {
-  const site = await openSite(t, [study, smallStudy('warm-up')])
+  const site = await openRooms(t, [study, smallStudy('warm-up')])
   await ask(studyUrl(site, smallStudy('warm-up')))
   site.sim.control.reset()
   site.sim.control.cutAfterInstances(6)
@@ -174,7 +174,7 @@ test('a connection that breaks is not asked for everything again when it had bee
 
 test('a connection that breaks in the middle of an instance leaves nothing of that instance', async t => {
   const big = smallStudy('cut in bytes', { series: [6], pixelBytes: 320_000 })
-  const site = await openSite(t, [big])
+  const site = await openRooms(t, [big])
   for (const bytes of [400_000, 1_000_000, 1_900_000]) {
     site.sim.control.cutAfterBytes(bytes)
     const answer = await ask(studyUrl(site, big))
@@ -189,7 +189,7 @@ test('a connection that breaks in the middle of an instance leaves nothing of th
 })
 
 test('sub-operations that fail in the middle are asked for again by name', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.failSubOperations(3)
   const gate = site.sim.control.pauseSubOperations(10)
   const answer = ask(studyUrl(site))
@@ -200,7 +200,7 @@ test('sub-operations that fail in the middle are asked for again by name', async
 })
 
 test('a final status of failure, with some sent, is made good by asking for the rest', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.endRetrievesWith(0xC001, 8)
   const gate = site.sim.control.pauseSubOperations(4)
   const answer = ask(studyUrl(site))
@@ -212,7 +212,7 @@ test('a final status of failure, with some sent, is made good by asking for the 
 })
 
 test('a PACS that refuses to move is told with its status', async t => {
-  const site = await openSite(t, [study], { destinations: () => undefined })
+  const site = await openRooms(t, [study], { destinations: () => undefined })
   const answer = await ask(studyUrl(site))
   t.equal(answer.status, 502)
   t.match(JSON.parse(answer.body.toString()), { code: 'PACS_STATUS', facts: { status: '0xA801' } })
@@ -220,27 +220,27 @@ test('a PACS that refuses to move is told with its status', async t => {
 
 test('a PACS that learns our address later needs no restart of ours', async t => {
   let known = false
-  const site = await openSite(t, [study], { destinations: (_, port) => known ? { host: '127.0.0.1', port } : undefined })
+  const site = await openRooms(t, [study], { destinations: (_, port) => known ? { host: '127.0.0.1', port } : undefined })
   for (let turn = 0; turn < 6; turn++) t.equal(codeOf(await ask(studyUrl(site))), 'PACS_STATUS')
   known = true
   t.equal((await ask(studyUrl(site))).status, 200)
 })
 
 test('one that sends less than it has is asked for the missing alone, by name', async t => {
-  const site = await openSite(t, [study])
-  const gate = site.sim.control.pauseSubOperations(14)
+  const site = await openRooms(t, [study])
   site.sim.control.sendLess(2)
+  const gate = site.sim.control.pauseSubOperations(0)
   const answer = ask(seriesUrl(site))
-  await until(() => site.sim.control.asked.filter(one => one.service === 'find' && one.level === 'IMAGE').length === 1)
-  site.sim.control.reset()
+  await gate.reached
+  site.sim.control.sendLess(0)
   gate.release()
   t.equal((await objectsOf(await answer)).length, 7)
-  const named = site.sim.control.asked.filter(one => one.service === 'move').flatMap(one => one.identifier.SOPInstanceUID as string[])
+  const named = site.sim.control.asked.filter(one => one.service === 'move' && one.level === 'IMAGE').flatMap(one => one.identifier.SOPInstanceUID as string[])
   t.same(named.sort(), second.instances.slice(5).map(one => one.sopInstanceUid).sort())
 })
 
 test('one that keeps some back is never served as whole: the first reader is cut, later ones are told how many', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.sendLess(1)
   const first = await ask(seriesUrl(site))
   t.equal(first.status, 200)
@@ -264,7 +264,7 @@ test('one that keeps some back is never served as whole: the first reader is cut
 })
 
 test('one that counts a study and sends nothing of it is told so, not called unknown', async t => {
-  const site = await openSite(t, [study], { pacs: { retriesMax: 0 } })
+  const site = await openRooms(t, [study], { pacs: { retriesMax: 0 } })
   site.sim.control.sendLess(100)
   for (const url of [studyUrl(site), seriesUrl(site), instanceUrl(site)]) {
     const answer = await ask(url)
@@ -275,7 +275,7 @@ test('one that counts a study and sends nothing of it is told so, not called unk
 
 test('retriesMax says how often the missing are asked for again', async t => {
   for (const retriesMax of [0, 1, 3]) {
-    const site = await openSite(t, [study], { pacs: { retriesMax, seriesAtOnce: 1 } })
+    const site = await openRooms(t, [study], { pacs: { retriesMax, seriesAtOnce: 1 } })
     const gate = site.sim.control.pauseSubOperations(0)
     site.sim.control.sendLess(1)
     const reading = ask(studyUrl(site))
@@ -289,14 +289,14 @@ test('retriesMax says how often the missing are asked for again', async t => {
 })
 
 test('what comes twice is given once', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.sendTwice(15)
   t.same((await objectsOf(await ask(studyUrl(site)))).map(one => one.sopInstanceUid).sort(), instancesOf(study))
 })
 
 test('an object of another study is refused and never served', async t => {
   const other = smallStudy('foreign')
-  const site = await openSite(t, [study, other])
+  const site = await openRooms(t, [study, other])
   site.sim.control.sendForeignInstance()
   t.same((await objectsOf(await ask(studyUrl(site)))).map(one => one.sopInstanceUid).sort(), instancesOf(study))
   t.same(site.cache.seriesOf(other.studyUid), [])
@@ -305,7 +305,7 @@ test('an object of another study is refused and never served', async t => {
 })
 
 test('a study that the PACS doesn\'t have is unknown, as are its series and instances', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const unknown = `${site.url}/studies/2.25.404`
   t.equal(codeOf(await ask(unknown)), 'STUDY_UNKNOWN')
   t.equal(codeOf(await ask(`${unknown}/series/2.25.405`)), 'SERIES_UNKNOWN')
@@ -317,7 +317,7 @@ test('a study that the PACS doesn\'t have is unknown, as are its series and inst
 })
 
 test('what the centre takes out of its PACS is gone here at the next count', async t => {
-  const site = await openSite(t, [study], { freshness: { oldSecondsMax: 0 } })
+  const site = await openRooms(t, [study], { freshness: { oldSecondsMax: 0 } })
   t.equal((await objectsOf(await ask(studyUrl(site)))).length, 15)
   await until(() => isQuiet(site))
   site.sim.control.forget(second.seriesUid)
@@ -335,7 +335,7 @@ test('what the centre takes out of its PACS is gone here at the next count', asy
 })
 
 test('a PACS that doesn\'t count is asked for names instead', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   site.sim.control.hideCounts()
   const answer = await ask(studyUrl(site))
   t.ok(hasClosingDelimiter(answer))
@@ -344,7 +344,7 @@ test('a PACS that doesn\'t count is asked for names instead', async t => {
 })
 
 test('a PACS without C-MOVE is read by C-GET, each object in the syntax in which it is held', async t => {
-  const site = await openSite(t, [study], { pacs: { method: 'get' } })
+  const site = await openRooms(t, [study], { pacs: { method: 'get' } })
   site.sim.control.withoutService('move')
   const objects = await objectsOf(await ask(studyUrl(site)))
   t.same(await untrue(site.sim, objects), [])
@@ -356,7 +356,7 @@ test('a PACS without C-MOVE is read by C-GET, each object in the syntax in which
 
 test('a PACS without the service that is set here says which is missing', async t => {
   for (const method of ['move', 'get'] as const) {
-    const site = await openSite(t, [study], { pacs: { method } })
+    const site = await openRooms(t, [study], { pacs: { method } })
     site.sim.control.withoutService(method)
     t.equal(codeOf(await ask(studyUrl(site))), 'PACS_CONTEXT', method)
   }
@@ -365,7 +365,7 @@ test('a PACS without the service that is set here says which is missing', async 
 test('a young study that grows is asked for what is new, and for nothing else', async t => {
   const young = smallStudy('young', { series: [3, 4], date: TODAY })
   const late = young.series[1].instances[3].sopInstanceUid
-  const site = await openSite(t, [young], { freshness: { youngSecondsMax: 0 } })
+  const site = await openRooms(t, [young], { freshness: { youngSecondsMax: 0 } })
   site.sim.control.forget(late)
   t.equal((await objectsOf(await ask(studyUrl(site, young)))).length, 6)
   await until(() => isQuiet(site))
@@ -382,7 +382,7 @@ test('a young study that grows is asked for what is new, and for nothing else', 
 })
 
 test('an old study is not even counted', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   await ask(studyUrl(site))
   await until(() => isQuiet(site))
   site.sim.control.reset()
@@ -391,7 +391,7 @@ test('an old study is not even counted', async t => {
 })
 
 test('what is held is served while the PACS is down, whole and at once', async t => {
-  const site = await openSite(t, [study], { freshness: { oldSecondsMax: 0 } })
+  const site = await openRooms(t, [study], { freshness: { oldSecondsMax: 0 } })
   await ask(studyUrl(site))
   await until(() => isQuiet(site))
   site.sim.control.refuseAssociations()
@@ -406,7 +406,7 @@ test('what is held is served while the PACS is down, whole and at once', async t
 })
 
 test('a reader who leaves ends the retrieve; who comes meanwhile goes on with it', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const gate = site.sim.control.pauseSubOperations(4)
   const leaving = await begin(studyUrl(site))
   await gate.reached
@@ -431,7 +431,7 @@ test('a reader who leaves ends the retrieve; who comes meanwhile goes on with it
 })
 
 test('who comes while a retrieve is being cancelled waits for its end and gets everything', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const gate = site.sim.control.pauseSubOperations(4)
   const leaving = await begin(studyUrl(site))
   await gate.reached
@@ -444,7 +444,7 @@ test('who comes while a retrieve is being cancelled waits for its end and gets e
 
 test('a slow reader never holds the PACS, nor what others read', async t => {
   const big = smallStudy('slow', { series: [60], pixelBytes: 1 << 19 })
-  const site = await openSite(t, [big])
+  const site = await openRooms(t, [big])
   const slow = await begin(studyUrl(site, big))
   slow.pause()
   t.equal((await objectsOf(await ask(studyUrl(site, big)))).length, 60)
@@ -459,7 +459,7 @@ test('a slow reader never holds the PACS, nor what others read', async t => {
 
 test('a slow reader keeps what it reads from being evicted, and nothing longer', async t => {
   const big = smallStudy('slow and evicted', { series: [40], pixelBytes: 1 << 18 })
-  const site = await openSite(t, [big], { cache: { bytesMax: 1 << 20 } })
+  const site = await openRooms(t, [big], { cache: { bytesMax: 1 << 20 } })
   const slow = await begin(studyUrl(site, big))
   slow.pause()
   await until(() => site.pacs.supply.active[0]?.arrived === 40 || site.pacs.supply.active.length === 0)
@@ -473,7 +473,7 @@ test('a slow reader keeps what it reads from being evicted, and nothing longer',
 })
 
 test('a job that failed is not failed for those who come while another goes on', async t => {
-  const site = await openSite(t, [study], { pacs: { associationsMax: 4, retriesMax: 0 } })
+  const site = await openRooms(t, [study], { pacs: { associationsMax: 4, retriesMax: 0 } })
   const gate = site.sim.control.pauseSubOperations(2)
   const going = ask(seriesUrl(site))
   await gate.reached
@@ -489,7 +489,7 @@ test('a job that failed is not failed for those who come while another goes on',
 })
 
 test('a study that is withdrawn in the middle of its retrieve is gone, on its way or not', async t => {
-  const site = await openSite(t, [study])
+  const site = await openRooms(t, [study])
   const gate = site.sim.control.pauseSubOperations(4)
   const reading = begin(studyUrl(site)).then(ask)
   await gate.reached
