@@ -2,11 +2,12 @@
  * The demo's addresses as a small table, each with a `curl` that can be pasted as it stands.
  */
 
+import { relative } from 'node:path'
 import type { Endpoints } from './hospital.ts'
 
 interface Row { readonly what: string, readonly command: string }
 
-export function curls ({ dicomweb, dimse, pacs, studies }: Endpoints): string {
+export function curls ({ dicomweb, dimse, pacs, studies, config }: Endpoints): string {
   const small = studies.toSorted((a, b) => a.instances - b.instances).find(({ modality }) => modality === 'CR') ?? studies[0]
   const large = studies.toSorted((a, b) => b.instances - a.instances)[0]
   const study = small?.studyUid ?? 'STUDY_UID'
@@ -18,6 +19,9 @@ export function curls ({ dicomweb, dimse, pacs, studies }: Endpoints): string {
     { what: 'its images (WADO-RS)', command: `curl -sS -o study.multipart -H 'Accept: multipart/related; type="application/dicom"; transfer-syntax=*' '${dicomweb}/studies/${study}'` },
     ...large === undefined ? [] : [{ what: `the ${large.instances} images of ${large.modality}`, command: `curl -o large.multipart -H 'Accept: multipart/related; type="application/dicom"; transfer-syntax=*' '${dicomweb}/studies/${large.studyUid}'` }]
   ]
+  const cli = 'node_modules/.bin/node src/cli.ts'
+  const settings = `--config=${relative('', config)}`
+  rows.push({ what: 'prove the PACS', command: `${cli} pair ${settings}` }, { what: 'how the box is', command: `${cli} status ${settings}` })
   const width = Math.max(...rows.map(({ what }) => what.length))
   return [
     `  DICOMweb   ${dicomweb}`,

@@ -77,17 +77,20 @@ export async function openHospital (options: HospitalOptions): Promise<Hospital>
     const config = join(folder, 'config.json')
     const socket = join(folder, 'admin.sock')
     const adminSocket = socket.length > SOCKET_PATH_MAX ? join('/tmp', `drimbox-${process.pid}.sock`) : socket
-    await writeFile(config, JSON.stringify({
+    const settings = (dimsePort: number, httpPort: number): string => JSON.stringify({
       pacs: { host: pacs.host, port: pacs.port, calledTitle: pacs.aeTitle },
-      dimse: { aeTitle, port: options.dimsePort },
-      http: { port: options.httpPort },
+      dimse: { aeTitle, port: dimsePort },
+      http: { port: httpPort },
       cache: { folder: join(folder, 'cache'), bytesMax: CACHE_BYTES },
       adminSocket
-    }, undefined, 2))
+    }, undefined, 2)
+    await writeFile(config, settings(options.dimsePort, options.httpPort))
     signal.throwIfAborted()
     box = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, '../drimbox.ts'), `--config=${config}`], { stdio: ['ignore', 'pipe', 'inherit'] })
     const opened = await untilOpen(box, join(folder, 'box.log'))
     boxPort = opened.dimsePort
+    // The ports that it got: the command line reads the same settings.
+    await writeFile(config, settings(boxPort, Number(new URL(opened.dicomweb).port)))
     const endpoints: Endpoints = {
       dicomweb: opened.dicomweb,
       dimse: { aeTitle, port: boxPort },

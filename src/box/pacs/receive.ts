@@ -7,7 +7,7 @@
  */
 
 import { CapacityError } from '#core/errors.ts'
-import { parseUid } from '#core/uid.ts'
+import { isUid } from '#core/uid.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import { encodePart10Head } from '#standards/dicom/part10.ts'
 import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dimse/store-provider.ts'
@@ -165,7 +165,7 @@ class Incoming implements StoreSink {
     }
     if (studyUid === undefined || seriesUid === undefined) return
     // They name folders: what isn't a UID goes no further.
-    if (!isReadable(studyUid) || !isReadable(seriesUid)) {
+    if (!isUid(studyUid) || !isUid(seriesUid)) {
       this.#refuse(STORE_STATUS.cannotUnderstand, 'not-a-uid')
       return
     }
@@ -225,15 +225,5 @@ class Incoming implements StoreSink {
     await this.#spilled.catch(() => {})
     this.#spill = undefined
     await spill.then(async file => { await file.drop() }).catch(() => {})
-  }
-}
-
-/** Whether a caller could ask for it: with the leading zeros that some makers write. */
-function isReadable (uid: string): boolean {
-  try {
-    parseUid(uid)
-    return true
-  } catch {
-    return false
   }
 }

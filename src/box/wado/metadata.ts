@@ -17,8 +17,8 @@ import type { Stored } from '../cache/stored.ts'
 
 /** A head larger than this isn't one: the values that matter are told from what is before. */
 const HEAD_BYTES_MAX = 8 << 20
-/** Tag, VR and length of the pixel data element: read along, so that metadata can name it. */
-const ELEMENT_HEAD_BYTES = 12
+/** Tag, VR and length of the pixel data element, perhaps behind a group length (retired, still written): read along, so that metadata can name it. */
+const PIXEL_HEAD_BYTES = 24
 /** Heads between two turns of the event loop, so that making metadata never keeps a PACS waiting. */
 const HEADS_PER_TURN = 16
 const FILE = 'metadata.bin'
@@ -30,7 +30,7 @@ export type BulkDataUri = (stored: Stored, path: string) => string
 
 /** DICOM JSON of one instance, as text. @throws RequestError DATA_MALFORMED */
 export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<string> {
-  const end = stored.pixelOffset === 0 ? stored.length : Math.min(stored.pixelOffset + ELEMENT_HEAD_BYTES, stored.length)
+  const end = stored.pixelOffset === 0 ? stored.length : Math.min(stored.pixelOffset + PIXEL_HEAD_BYTES, stored.length)
   const bytes = Buffer.allocUnsafe(Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
   if (stored.memory === undefined) await read(stored, stored.datasetOffset, bytes)
   else copyFrom(stored.memory, stored.datasetOffset, bytes)

@@ -130,12 +130,15 @@ class Decoder {
 
   /** Group 7FE0 of a head. Offset tables serve nobody without the bytes that they point into. */
   #stopAt (json: DicomJson, head: ElementHead, end: number): boolean {
+    const { bulkDataUri } = this.#options
     const element = head.tag % 0x10000
     if (element < 0x0008) {
       this.#at = head.value + head.length
-      return this.#at > end
+      if (this.#at < end) return false
+      // What follows an offset table are encapsulated pixel data, and those are OB (PS3.5 §A.4).
+      if (element > 0 && bulkDataUri !== undefined) json['7FE00010'] = { vr: 'OB', BulkDataURI: bulkDataUri('7FE00010') }
+      return true
     }
-    const { bulkDataUri } = this.#options
     const tag = tagText(head.tag)
     if (bulkDataUri !== undefined) json[tag] = { vr: VR_NAMES.get(head.vr) ?? vrOfNumber(head.tag), BulkDataURI: bulkDataUri(tag) }
     return true

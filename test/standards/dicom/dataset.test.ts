@@ -41,6 +41,17 @@ test('a slice becomes DICOM JSON, with the name as the patient spells it', async
   t.strictSame(decodeDataset(deflateRawSync(ctInstance()), DEFLATED_LE, { stopAtPixelData: true }), CT)
 })
 
+test('pixel data are told of though a group length or an offset table stands before them', t => {
+  const options = { stopAtPixelData: true, bulkDataUri: (path: string) => `bulk/${path}` }
+  const groupLength = element(0x7fe00000, 'UL', Buffer.of(0x4c, 0x38, 0, 0))
+  // As far as a reader of heads goes: the bytes of the pixels aren't there.
+  const native = Buffer.concat([groupLength, element(0x7fe00010, 'OB', '', 'explicit', 14400)])
+  t.strictSame(decodeDataset(native, EXPLICIT_LE, options), { '7FE00010': { vr: 'OB', BulkDataURI: 'bulk/7FE00010' } })
+  const encapsulated = element(0x7fe00001, 'OV', Buffer.alloc(12), 'explicit', 10400)
+  t.strictSame(decodeDataset(encapsulated, JPEG_LS_LOSSLESS, options), { '7FE00010': { vr: 'OB', BulkDataURI: 'bulk/7FE00010' } })
+  t.end()
+})
+
 test('a data set is written as the standard prints it', async t => {
   t.same(encodeDataset({
     '00100020': { vr: 'LO', Value: ['A', null, 'BC'] },
