@@ -32,6 +32,7 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     const metadata = new SeriesMetadata(bulkDataUri)
     const cache = await Cache.open(config.cache, {
       onEvicted: facts => { log.info(facts, 'series evicted') },
+      onFailed: error => { log.error({ err: error }, 'the disk or the index of the cache refused something') },
       onRecovered: facts => { log.warn(facts, 'series recovered from its pack') },
       // Made while nobody waits for it.
       onSettled: pack => { metadata.of(pack).catch(error => { log.warn({ err: error }, 'metadata could not be made') }) }

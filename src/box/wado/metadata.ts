@@ -15,8 +15,8 @@ import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragme
 import type { Pack } from '../cache/pack.ts'
 import type { Stored } from '../cache/stored.ts'
 
-/** A head larger than this isn't one: the values that matter are told from what is before. */
-const HEAD_BYTES_MAX = 8 << 20
+/** An encapsulated document has no pixel data, so all of it is read as head; one larger than this isn't described. */
+const HEAD_BYTES_MAX = 64 << 20
 /** Tag, VR and length of the pixel data element, perhaps behind a group length (retired, still written): read along, so that metadata can name it. */
 const PIXEL_HEAD_BYTES = 24
 /** Heads between two turns of the event loop, so that making metadata never keeps a PACS waiting. */

@@ -28,9 +28,12 @@ export class Outlet {
   readonly #waiting = new Set<() => void>()
   #blocks = 0
   #largeBlocks = 0
+  readonly #stalledMs: number
 
-  constructor (response: ServerResponse) {
+  /** @param stalledMs after which a reader who takes nothing is cut off */
+  constructor (response: ServerResponse, stalledMs: number = STALLED_MS) {
     this.#response = response
+    this.#stalledMs = stalledMs
     const wake = (): void => { for (const go of [...this.#waiting]) go() }
     // The answer to a pipelined request has no socket yet, and isn't told when that closes.
     const { socket } = response.req
@@ -111,7 +114,7 @@ export class Outlet {
         this.#waiting.delete(go)
         resolve()
       }
-      const timer = setTimeout(() => { this.cut(gone()); go() }, STALLED_MS).unref()
+      const timer = setTimeout(() => { this.cut(gone()); go() }, this.#stalledMs).unref()
       this.#waiting.add(go)
     })
   }

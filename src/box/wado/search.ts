@@ -29,6 +29,8 @@ const JSON_TYPE = 'application/dicom+json'
 const OFFERS = [{ type: JSON_TYPE }, { type: 'application/json' }]
 /** Studies and series that one search goes down into, each a C-FIND of its own; beyond it the caller is told. */
 const FAN_OUT_MAX = 1000
+/** A reader who takes no rows holds an association of the PACS: not for long. In milliseconds. */
+const STALLED_MS = 30_000
 
 /** Answers one search. */
 export async function serveSearch (parts: SearchParts, level: Level, request: FastifyRequest, reply: FastifyReply, path: { study?: string, series?: string }): Promise<void> {
@@ -47,7 +49,7 @@ export async function serveSearch (parts: SearchParts, level: Level, request: Fa
       'content-type': offer.type,
       ...search.warnings.length > 0 && { warning: search.warnings.map(text => warningHeader(base, text)) }
     } as OutgoingHttpHeaders)
-    const out = new Outlet(reply.raw)
+    const out = new Outlet(reply.raw, STALLED_MS)
     let separator = '['
     try {
       while (next.done !== true) {

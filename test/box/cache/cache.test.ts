@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { Cache, type CacheEvents } from '#box/cache/cache.ts'
@@ -100,5 +100,73 @@ test('a retrieve that brought nothing leaves no empty series', async t => {
   const cache = await Cache.open({ folder: t.testdir(), ...LIMITS })
   await cache.settle(cache.fill(STUDY, '2.25.1.9'), { state: 'partial', held: 0 })
   t.same(cache.seriesOf(STUDY), [])
+  await cache.close()
+})
+
+test('a series that somebody comes for while others are evicted stays', async t => {
+  const cache = await filled(t.testdir(), ['2.25.1.1', '2.25.1.2', '2.25.1.3'], { bytes: 1 << 20, limits: { ...LIMITS, bytesMax: 1 << 20 } })
+  const looking = cache.makeRoom()
+  // The first goes while the disk is being asked; whoever comes now comes in time for the others.
+  await new Promise(resolve => { setImmediate(resolve) })
+  const pack = cache.pack(STUDY, '2.25.1.3')
+  using _held = pack.use()
+  await looking
+  if (cache.seriesOf(STUDY).includes('2.25.1.3')) t.equal((await readWhole(pack, pack.instances.get('2.25.1.3.1')!)).length > 1 << 20, true)
+  else t.equal(pack.instances.size, 0, 'or it was gone already, and is empty')
+  await cache.close()
+})
+
+test('a series purged while it is filled isn\'t brought back by its end', async t => {
+  const cache = await Cache.open({ folder: t.testdir(), ...LIMITS })
+  const pack = cache.fill(STUDY, '2.25.1.1')
+  const held = pack.use()
+  await fill(pack, ['2.25.1.1.1'])
+  await cache.purge(STUDY)
+  await cache.settle(pack, { state: 'complete', held: 1, expected: 1 })
+  held[Symbol.dispose]()
+  t.same(cache.list(), [])
+  await cache.close()
+})
+
+test('a series purged and received anew is read anew after a restart', async t => {
+  const folder = t.testdir()
+  const before = await filled(folder, ['2.25.1.1'])
+  await before.purge(STUDY)
+  const pack = before.fill(STUDY, '2.25.1.1')
+  const held = pack.use()
+  await fill(pack, ['2.25.1.1.7'], 500)
+  await before.settle(pack, { state: 'complete', held: 1, expected: 1 })
+  held[Symbol.dispose]()
+  await before.close()
+  const cache = await Cache.open({ folder, ...LIMITS })
+  const again = cache.pack(STUDY, '2.25.1.1')
+  using _held = again.use()
+  t.same([...again.instances.keys()], ['2.25.1.1.7'])
+  t.equal((await readWhole(again, again.instances.get('2.25.1.1.7')!)).subarray(-500).every(byte => byte === 7), true)
+  await cache.close()
+})
+
+test('what was found after a power cut is complete once the PACS has counted it', async t => {
+  const folder = t.testdir()
+  const before = await filled(folder, ['2.25.1.1'], { settle: false })
+  const cache = await Cache.open({ folder, ...LIMITS })
+  t.match(cache.completeness(STUDY, '2.25.1.1'), { state: 'partial' })
+  cache.confirm(STUDY, '2.25.1.1', 2)
+  t.match(cache.completeness(STUDY, '2.25.1.1'), { state: 'complete', held: 2, expected: 2, reason: undefined })
+  await cache.close()
+  const again = await Cache.open({ folder, ...LIMITS })
+  t.match(again.completeness(STUDY, '2.25.1.1'), { state: 'complete' }, 'and stays so')
+  await again.close()
+  await before.close()
+})
+
+test('what was being removed when the power went is removed at the next start', async t => {
+  const folder = t.testdir()
+  await (await filled(folder, ['2.25.1.1'])).close()
+  mkdirSync(join(folder, STUDY, '2.25.1.2~4711'))
+  writeFileSync(join(folder, STUDY, 'notes.txt'), 'not ours')
+  const cache = await Cache.open({ folder, ...LIMITS })
+  t.same(cache.seriesOf(STUDY), ['2.25.1.1'])
+  t.notOk(existsSync(join(folder, STUDY, '2.25.1.2~4711')))
   await cache.close()
 })

@@ -127,3 +127,67 @@ test('a reader whose series is purged reads on to the end', async t => {
   await pack.remove()
   t.ok((await readWhole(pack, stored)).equals(Buffer.concat(part10('2.25.1.1.1', 1000).parts)))
 })
+
+test('a write under way when its last user leaves ends in its own file, and a read brings its own bytes', async t => {
+  const folder = t.testdir()
+  const packs = Array.from({ length: 20 }, (_, place) => new Pack(STUDY, `${SERIES}.${place}`, join(folder, String(place))))
+  const uid = (place: number): string => `2.25.1.1.${place + 1}`
+  // Large enough to go through the thread pool, where a closed descriptor would be another file's by then.
+  const stored = await Promise.all(packs.map(async (pack, place) => {
+    const held = pack.use()
+    const { object, parts, length } = part10(uid(place), 2 << 20, place)
+    const appended = pack.append(object, parts, length)
+    held[Symbol.dispose]()
+    return await appended
+  }))
+  await Promise.all(packs.map(async (pack, place) => {
+    const held = pack.use()
+    const read = readWhole(pack, stored[place])
+    held[Symbol.dispose]()
+    t.ok((await read).equals(Buffer.concat(part10(uid(place), 2 << 20, place).parts)), uid(place))
+  }))
+})
+
+test('a large object goes on in its own file after everybody else has left', async t => {
+  const pack = new Pack(STUDY, SERIES, t.testdir())
+  const held = pack.use()
+  const { object, parts } = part10('2.25.1.1.2', SPILL_BYTES)
+  const spill = await pack.spill()
+  held[Symbol.dispose]()
+  t.ok(pack.inUse)
+  for (const part of parts) await spill.write([part])
+  const stored = await spill.keep(object)
+  t.notOk(pack.inUse)
+  t.ok((await readWhole(pack, stored)).equals(Buffer.concat(parts)))
+})
+
+test('what a failed write left is overwritten by the next, so that a scan finds both sides of it', async t => {
+  const folder = t.testdir()
+  const pack = new Pack(STUDY, SERIES, folder)
+  using _held = pack.use()
+  const [first] = await fill(pack, ['2.25.1.1.1'])
+  const { object, parts, length } = part10('2.25.1.1.2', 1000)
+  // A piece that cannot be written, as a disk would refuse it.
+  await t.rejects(pack.append(object, [parts[0], 'no buffer' as unknown as Buffer], length))
+  const [third] = await fill(pack, ['2.25.1.1.3'])
+  t.equal(third.segment, first.segment)
+  t.same((await scanPack(folder, STUDY, SERIES)).instances.map(one => one.sopInstanceUid), ['2.25.1.1.1', '2.25.1.1.3'])
+})
+
+test('nothing is appended to a series that has been removed, and its place may be taken at once', async t => {
+  const folder = join(t.testdir(), 'series')
+  const old = new Pack(STUDY, SERIES, folder)
+  const reading = old.use()
+  const [stored] = await fill(old, ['2.25.1.1.1'])
+  const removed = old.remove()
+  const fresh = new Pack(STUDY, SERIES, folder)
+  using _held = fresh.use()
+  const { object, parts, length } = part10('2.25.1.1.2', 1000, 9)
+  const instead = await fresh.append(object, parts, length)
+  await removed
+  t.ok((await readWhole(old, stored)).equals(Buffer.concat(part10('2.25.1.1.1', 1000).parts)), 'who reads the old reads the old')
+  t.ok((await readWhole(fresh, instead)).equals(Buffer.concat(parts)), 'and the new is there')
+  await t.rejects(fill(old, ['2.25.1.1.3']), { code: 'STORE_FAILED' })
+  reading[Symbol.dispose]()
+  await t.rejects(readWhole(old, stored), { code: 'STORE_FAILED' }, 'never the bytes of the new one')
+})

@@ -136,6 +136,88 @@ test('a probe that fails keeps the PACS at rest', async t => {
   t.equal(breaker.state, 'open')
 })
 
+test('what the PACS says in good order costs no association, anything else does', async t => {
+  const { slots, dialled } = pool()
+  const saying = async (code: 'PACS_STATUS' | 'CANCELLED' | 'PACS_TIMEOUT'): Promise<void> => {
+    await t.rejects(slots.lend(never, async () => { throw new PeerError(code, 'said') }), { code })
+  }
+  await saying('PACS_STATUS')
+  await saying('CANCELLED')
+  t.match(slots.state, { lent: 0, idle: 1 })
+  t.equal(dialled.length, 1)
+  await saying('PACS_TIMEOUT')
+  t.match(slots.state, { lent: 0, idle: 0 })
+  await slots.close()
+})
+
+test('a PACS that has begun to answer isn\'t asked all over again when it hangs up', async t => {
+  const { slots, dialled } = pool()
+  await slots.lend(never, async () => {})
+  let begun = false
+  await t.rejects(slots.lend(never, async () => {
+    begun = true
+    throw new PeerError('PACS_ABORTED', 'closed')
+  }, { hasBegun: () => begun }), { code: 'PACS_ABORTED' })
+  t.equal(dialled.length, 1)
+  await slots.close()
+})
+
+test('an association of its own counts with the idle ones', async t => {
+  const { slots, dialled } = pool({ associationsMax: 1 })
+  await slots.lend(never, async () => {})
+  await slots.lend(never, async () => { t.equal(slots.state.idle, 0) }, { dial: async () => new FakeAssociation() as unknown as Association })
+  t.equal(dialled[0]?.released, 1)
+  await slots.close()
+})
+
+test('whoever comes with a signal that has fired is not queued', async t => {
+  const { slots } = pool({ associationsMax: 1 })
+  await t.rejects(slots.lend(AbortSignal.abort(), async () => { t.fail('was served') }), { code: 'CANCELLED' })
+  t.match(slots.state, { lent: 0, waiting: 0 })
+})
+
+test('when the hour closes, those who wait are sent away; when it opens, as many go as it allows', async t => {
+  let hour = 21
+  const slots = new Slots({ ...SETTINGS, associationsMax: 1, hours: [{ from: '22:00', to: '06:00', associationsMax: 0 }, { from: '06:00', to: '08:00', associationsMax: 3 }] },
+    async () => new FakeAssociation() as unknown as Association, () => new Date(2026, 0, 5, hour))
+  const gate = Promise.withResolvers<void>()
+  const first = slots.lend(never, async () => { await gate.promise })
+  const second = slots.lend(never, async () => { t.fail('was served at night') })
+  hour = 23
+  gate.resolve()
+  await first
+  await t.rejects(second, { code: 'PACS_RESTING', facts: { retryAfterSeconds: 7 * 3600 } })
+  hour = 20
+  const evening = Promise.withResolvers<void>()
+  const one = slots.lend(never, async () => { await evening.promise })
+  let atOnce = 0
+  const morning = Promise.withResolvers<void>()
+  const others = [1, 2, 3].map(async () => {
+    await slots.lend(never, async () => {
+      atOnce++
+      await morning.promise
+    })
+  })
+  hour = 7
+  evening.resolve()
+  await one
+  await new Promise(resolve => { setImmediate(resolve) })
+  t.equal(atOnce, 3)
+  morning.resolve()
+  await Promise.all(others)
+  t.match(slots.state, { lent: 0, waiting: 0 })
+  await slots.close()
+})
+
+test('a status between two failures says that the PACS is there', async t => {
+  const breaker = new Breaker({ failuresMax: 2, restSeconds: 10 })
+  const failing = async (code: 'PACS_TIMEOUT' | 'PACS_STATUS'): Promise<void> => { await t.rejects(breaker.run(async () => {}, async () => { throw new PeerError(code, 'x') })) }
+  await failing('PACS_TIMEOUT')
+  await failing('PACS_STATUS')
+  await failing('PACS_TIMEOUT')
+  t.equal(breaker.state, 'closed')
+})
+
 test('an answer that somebody dislikes is no failure of the PACS', async t => {
   const breaker = new Breaker({ failuresMax: 1, restSeconds: 10 })
   await t.rejects(breaker.run(async () => {}, async () => { throw new PeerError('PACS_STATUS', 'refused') }))

@@ -98,3 +98,11 @@ test('metadata comes compressed or not, as the caller can read it', async t => {
   t.equal((await ask(`${site.url}${STUDY}/metadata`, { 'accept-encoding': 'gzip;q=0, identity' })).headers['content-encoding'], undefined)
   t.equal((JSON.parse((await ask(`${site.url}${INSTANCE}/metadata`)).body.toString()) as unknown[]).length, 1)
 })
+
+test('a document of many megabytes, which has no pixels, is described by its attributes', async t => {
+  const pdf = smallStudy('encapsulated', { series: [1], image: { transferSyntaxUid: '1.2.840.10008.1.2.1', sopClassUid: '1.2.840.10008.5.1.4.1.1.104.1', attributes: { MIMETypeOfEncapsulatedDocument: 'application/pdf', EncapsulatedDocument: { vr: 'OB', bytes: Buffer.alloc(12 << 20, 7) } } } })
+  const { url } = await openRooms(t, [pdf])
+  const [row] = JSON.parse((await ask(`${url}/studies/${pdf.studyUid}/metadata`)).body.toString()) as Record<string, { Value?: unknown[], BulkDataURI?: string }>[]
+  t.same(row['00420012'].Value, ['application/pdf'])
+  t.match(row['00420011'].BulkDataURI, /00420011$/)
+})
