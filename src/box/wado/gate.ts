@@ -19,12 +19,14 @@ export interface Grant {
 }
 
 export interface Gate {
+  /** Whether callers may search at all: the national profile knows no search from box to box. */
+  readonly searches: boolean
   /** @throws RequestError TOKEN_REFUSED, HEADER_MISSING, MANIFEST_UNKNOWN; PeerError when it can't be found out */
   readonly admit: (headers: IncomingHttpHeaders, target: Target) => Promise<Grant>
 }
 
 /** The centre's own network. */
-export const openGate: Gate = { admit: async () => ({}) }
+export const openGate: Gate = { searches: true, admit: async () => ({}) }
 
 /** What other rooms know: who a token belongs to, and which manifests we published. */
 export interface OutwardParts {
@@ -42,6 +44,7 @@ export interface OutwardParts {
 /** The face turned to other boxes: the PACS is never disturbed for something that we didn't publish. */
 export function outwardGate ({ assertActive, published }: OutwardParts): Gate {
   return {
+    searches: false,
     async admit (headers, target) {
       const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(headers.authorization ?? '')
       if (bearer === null) throw new RequestError('TOKEN_REFUSED', 'a bearer token is needed')

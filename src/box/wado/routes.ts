@@ -33,6 +33,7 @@ const LATER = [
 
 export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
   const search = (path: string, level: 'STUDY' | 'SERIES' | 'IMAGE') => app.get(path, async (request, reply) => {
+    if (!parts.gate.searches) throw new RequestError('NOT_OFFERED', 'there is no searching here')
     await serveSearch(parts, level, request, reply, request.params as Path)
     return reply
   })
