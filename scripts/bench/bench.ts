@@ -53,7 +53,7 @@ async function main (): Promise<void> {
   const bench: Bench = {
     folder,
     data,
-    site: () => site ??= openSite(kept, folder, data),
+    site: async () => await (site ??= openSite(kept, folder, data)),
     rounds: Number(values.rounds),
     tell
   }
