@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 PACS ?=
 HTTP_PORT ?= 0
 DIMSE_PORT ?= 0
+CONFIG ?= config.json
 ROUNDS ?= 5
 
 ##@ Start here
@@ -16,6 +17,9 @@ demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AE
 test: peers check unit fuzz demo-smoke ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
 
 ##@ Every day
+box: ready ## One box with your own settings: CONFIG=config.json
+	@NODE_COMPILE_CACHE=node_modules/.cache/node exec node --max-semi-space-size=4 --initial-old-space-size=64 --max-old-space-size=192 src/drimbox.ts --config=$(CONFIG)
+
 check: ready ## Types, format, lint, import direction, unused code and dependencies; under a minute
 	tsc -p .
 	eslint .
@@ -49,4 +53,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo test check unit fuzz demo-smoke bench ready peers clean help
+.PHONY: demo test box check unit fuzz demo-smoke bench ready peers clean help

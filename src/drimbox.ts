@@ -1,9 +1,9 @@
 /**
  * The gateway: reads its settings, opens the box, closes it when told to.
  *
- *     node --max-semi-space-size=2 --max-old-space-size=192 src/drimbox.ts --config=/var/lib/drimbox/config.json
+ *     make box CONFIG=/var/lib/drimbox/config.json
  *
- * The flags are those of core/runtime.ts, with their reasons.
+ * which starts Node with the flags of core/runtime.ts; their reasons stand there.
  */
 
 import { parseArgs } from 'node:util'

@@ -53,7 +53,10 @@ async function main (): Promise<void> {
   const bench: Bench = {
     folder,
     data,
-    site: () => site ??= openSite(kept, folder, data),
+    site: async () => {
+      site ??= openSite(kept, folder, data)
+      return await site
+    },
     rounds: Number(values.rounds),
     tell
   }

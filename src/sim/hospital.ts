@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { NODE_FLAGS } from '#core/runtime.ts'
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '#core/runtime.ts'
 import { curls } from './curls.ts'
 import type { NodeAddress } from './node-address.ts'
 import { startPacs, type SimulatedPacs } from './pacs.ts'
@@ -86,7 +86,7 @@ export async function openHospital (options: HospitalOptions): Promise<Hospital>
     }, undefined, 2)
     await writeFile(config, settings(options.dimsePort, options.httpPort))
     signal.throwIfAborted()
-    box = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, '../drimbox.ts'), `--config=${config}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    box = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, '../drimbox.ts'), `--config=${config}`], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...NODE_ENVIRONMENT } })
     const opened = await untilOpen(box, join(folder, 'box.log'))
     boxPort = opened.dimsePort
     // The ports that it got: the command line reads the same settings.

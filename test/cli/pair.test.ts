@@ -10,12 +10,28 @@ import { prove, type Proof } from '#cli/pair/proof.ts'
 import type { FindingName } from '#cli/pair/step.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { listen, type ScpOptions } from '#standards/dimse/server.ts'
-import { startArchive, type Archive, type Destination } from '#test/fixtures/dcmqrscp.ts'
-import { freePort, selfSigned, skipWithout, temporaryFolder } from '#test/fixtures/peer.ts'
+import { startDcmqrscp } from '#test/fixtures/dcmqrscp.ts'
+import { freePort, run, selfSigned, skipWithout, temporaryFolder } from '#test/fixtures/peer.ts'
 import { studyOnDisk } from '#test/fixtures/studies.ts'
 import { say } from '#test/fixtures/terminal.ts'
 
 const skip = skipWithout('dcmqrscp', 'storescu')
+
+interface Destination { readonly title: string, readonly port: number }
+interface Archive extends Destination {
+  /** As `--pacs=` takes it. */
+  readonly name: string
+}
+
+/** @param files sent to it by `storescu` before the test begins */
+async function startArchive (t: Test, { destinations, files = [] }: { destinations: readonly Destination[], files?: readonly string[] }): Promise<Archive> {
+  const { aeTitle: title, host, port } = await startDcmqrscp(t, destinations.map(one => ({ aeTitle: one.title, host: '127.0.0.1', port: one.port })))
+  if (files.length > 0) {
+    const { code, output } = await run('storescu', ['-aec', title, '--propose-lossless', host, String(port), ...files])
+    if (code !== 0) throw new Error(output)
+  }
+  return { title, port, name: `${title}@${host}:${port}` }
+}
 
 async function filledArchive (t: Test, destinations: readonly Destination[]): Promise<Archive> {
   const { files } = await studyOnDisk(t, 'sr')

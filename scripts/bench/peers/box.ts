@@ -8,7 +8,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Status } from '#box/admin/routes.ts'
-import { NODE_FLAGS } from '#core/runtime.ts'
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '#core/runtime.ts'
 import { freePort, NODE, start, type Started } from '../processes.ts'
 import { quiet } from '../quiet.ts'
 import type { PacsPeer } from './orthanc.ts'
@@ -52,7 +52,7 @@ export async function startBox (folder: string, { title, dimsePort, pacs, progra
     adminSocket,
     logLevel: 'warn'
   }, undefined, 2))
-  const peer = await start(`box ${title}`, NODE, [...NODE_FLAGS, program, `--config=${settings}`], { ready: httpPort })
+  const peer = await start(`box ${title}`, NODE, [...NODE_FLAGS, program, `--config=${settings}`], { ready: httpPort, env: NODE_ENVIRONMENT })
   const dicomweb = `http://127.0.0.1:${httpPort}/dicom-web`
   const settle = async (): Promise<void> => {
     const until = performance.now() + PATIENCE_MS

@@ -16,8 +16,12 @@ import { scanPack } from './scan.ts'
 import { RecentBytes } from './stored.ts'
 import type { Completeness } from './completeness.ts'
 
-/** What the newest instances may take in memory, so that readers who keep up never wait for the disk. */
-const RECENT_BYTES_MAX = 8 << 20
+/**
+ * What the newest instances may take in memory, so that readers who keep up never wait for the disk.
+ * A few CT images: what is kept for longer outlives the young generation, and collecting it costs more
+ * than reading it back from the file would.
+ */
+const RECENT_BYTES_MAX = 1 << 20
 /** Times of use are written this often, in milliseconds: they only order the eviction. */
 const TOUCH_EVERY_MS = 60_000
 /** Room is looked at after this many bytes have arrived, as well as every minute. */

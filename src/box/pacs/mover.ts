@@ -7,7 +7,6 @@
 
 import { PeerError } from '#core/errors.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
-import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { openAssociation } from '#standards/dimse/association.ts'
 import type { Peer } from '#standards/dimse/connect.ts'
 import { get } from '#standards/dimse/get.ts'
@@ -16,6 +15,7 @@ import { move } from '#standards/dimse/move.ts'
 import { oneContextPerSyntax, type Proposal } from '#standards/dimse/proposal.ts'
 import { QUERY_RETRIEVE, type MoveResult } from '#standards/dimse/query-retrieve.ts'
 import type { StoreHandler } from '#standards/dimse/store-provider.ts'
+import { classesOfModality } from './modality-classes.ts'
 import { levelKeys, type InstanceName } from './query.ts'
 import type { Dial, Slots } from './slots.ts'
 
@@ -33,6 +33,8 @@ export interface Portion {
   readonly instances?: readonly InstanceName[]
   /** These are all of the series: it is asked for by its own name. */
   readonly all?: boolean
+  /** Of the series, where the PACS says. */
+  readonly modality?: string
 }
 
 export interface MoverSettings {
@@ -83,10 +85,10 @@ function * identifiers ({ study, series, instances, all = false }: Portion): Gen
  * Contexts for the classes that will come, one for each syntax, so that the PACS can send every object
  * as it holds it; classes beyond what an association has room for share theirs among the syntaxes.
  */
-function proposals ({ instances = [] }: Portion, transferSyntaxes: readonly string[]): Proposal[] {
-  const known = instances.map(one => one.sopClassUid).filter(uid => uid !== undefined)
-  // SOP Class UID is an optional key (PS3.4 Table C.6-5): a PACS that won't tell it may send anything.
-  const classes = [...new Set(known.length < instances.length ? [...known, ...STORAGE_CLASSES.keys()] : known)]
+function proposals ({ instances, modality }: Portion, transferSyntaxes: readonly string[]): Proposal[] {
+  // SOP Class UID is an optional key (PS3.4 Table C.6-5): of a PACS that won't tell it, what the modality makes is expected.
+  const named = instances?.map(one => one.sopClassUid) ?? [undefined]
+  const classes = [...new Set(named.flatMap(uid => uid ?? classesOfModality(modality)))]
   const own: Proposal = { abstractSyntax: STUDY_ROOT_GET, transferSyntaxes: ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2'] }
   const stores = classes.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes, scpRole: true }))
   const apart = oneContextPerSyntax(stores)

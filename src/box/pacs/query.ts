@@ -31,10 +31,12 @@ export interface SeriesCount {
   readonly instances: number | undefined
   /** YYYYMMDD of the series, else of the study, where the PACS says. */
   readonly date: string | undefined
+  readonly modality: string | undefined
 }
 
 export interface InstanceName {
   readonly sopInstanceUid: string
+  /** Undefined where the PACS doesn't say: the key is optional (PS3.4 Table C.6-5). */
   readonly sopClassUid: string | undefined
 }
 
@@ -96,6 +98,7 @@ export class Query {
       ...levelKeys('SERIES', study, series),
       '00080020': { vr: 'DA' },
       '00080021': { vr: 'DA' },
+      '00080060': { vr: 'CS' },
       '00201209': { vr: 'IS' }
     }
     const found = new Map<string, SeriesCount>()
@@ -108,7 +111,8 @@ export class Query {
         seriesUid,
         // Some that don't count say 0.
         instances: Number.isInteger(count) && count > 0 ? count : undefined,
-        date
+        date,
+        modality: firstText(answer, '00080060')
       })
     }
     return [...found.values()]

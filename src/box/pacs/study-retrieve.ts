@@ -51,6 +51,7 @@ export class StudyRetrieve {
   readonly #packs = new Map<string, { pack: Pack, hold: Disposable }>()
   /** Instances that the PACS says it has of each series; undefined where it doesn't count. */
   readonly #counts = new Map<string, number | undefined>()
+  readonly #modalities = new Map<string, string | undefined>()
   /** What the PACS has been asked the count of: a series UID, or {@link WHOLE}. */
   readonly #counted = new Set<string>()
   /** Why a series isn't whole. */
@@ -250,7 +251,8 @@ export class StudyRetrieve {
 
   async #count (series: string | undefined): Promise<void> {
     const { cache, query } = this.#parts
-    for (const { seriesUid, instances, date } of await query.series(this.studyUid, series, this.#abort.signal)) {
+    for (const { seriesUid, instances, date, modality } of await query.series(this.studyUid, series, this.#abort.signal)) {
+      this.#modalities.set(seriesUid, modality)
       this.#counts.set(seriesUid, instances)
       if (date !== undefined && date > (this.#studyDate ?? '')) this.#studyDate = date
     }
@@ -319,7 +321,8 @@ export class StudyRetrieve {
   async #fetch (portion: Partial<Missing>): Promise<DrimboxError | undefined> {
     const before = this.arrivals.count
     try {
-      await this.#parts.mover.bring({ study: this.studyUid, ...portion }, this.#abort.signal, () => this.arrivals.count > before)
+      const modality = portion.series === undefined ? undefined : this.#modalities.get(portion.series)
+      await this.#parts.mover.bring({ study: this.studyUid, ...portion, modality }, this.#abort.signal, () => this.arrivals.count > before)
       return undefined
     } catch (error) {
       if (!(error instanceof DrimboxError) || error.code === 'CANCELLED') throw error

@@ -1,0 +1,184 @@
+/**
+ * The national samples of WADO-RS requests, replayed as bytes: their headers in their own spelling and
+ * order, only the place rewritten to a study that our PACS holds.
+ *
+ * Once against the face that a box shows to its own network, once against the one turned to other boxes.
+ */
+
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { test, type Test } from 'tap'
+import { Cache } from '#box/cache/cache.ts'
+import { parseConfig } from '#box/config.ts'
+import { httpServer } from '#box/http/server.ts'
+import { listenOn } from '#box/http/listen.ts'
+import { openPacs, type Pacs } from '#box/pacs/pacs.ts'
+import { openGate, outwardGate, type Gate } from '#box/wado/gate.ts'
+import { SeriesMetadata } from '#box/wado/metadata.ts'
+import { wadoRoutes } from '#box/wado/routes.ts'
+import { RequestError } from '#core/errors.ts'
+import { decodeDataset } from '#standards/dicom/dataset.ts'
+import { HeadReader } from '#standards/dicom/head.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
+import { startPacs, type SimulatedPacs } from '#sim/pacs.ts'
+import { BOX_TITLE, temporaryFolder } from '#test/fixtures/box.ts'
+import { rawRequest, type RawAnswer } from '#test/fixtures/raw-http.ts'
+import { objectOf, partsOf, type ReadObject } from '#test/fixtures/retrieved.ts'
+import { shared, skipWithoutShared } from '#test/fixtures/shared.ts'
+import { studiesNamed } from '#test/fixtures/site.ts'
+
+const skip = skipWithoutShared
+const FOLDER = join(shared ?? '', 'samples/wado-rs')
+/** In the folder, but no WADO-RS request: an answer, and a question after the health of another server. */
+const OTHERS = new Set(['Réponse WADO-RS.txt', 'OK_Healthcheck_Request.txt'].map(name => name.normalize()))
+
+const INS = { value: '180047510203490', oid: '1.2.250.1.213.1.4.10' }
+const [CT] = studiesNamed('ct')
+const [SERIES] = CT.series
+const [INSTANCE] = SERIES.instances
+
+/** Which instances a request must bring. */
+const EXPECTED = {
+  study: CT.series.flatMap(({ instances }) => instances.map(({ sopInstanceUid }) => sopInstanceUid)).sort(),
+  series: SERIES.instances.map(({ sopInstanceUid }) => sopInstanceUid).sort(),
+  instance: [INSTANCE.sopInstanceUid],
+  // As application/dicom, which the samples ask for, a frame is the object that holds it.
+  frames: [INSTANCE.sopInstanceUid]
+} as const
+
+interface SampleRequest { readonly name: string, readonly level: keyof typeof EXPECTED, readonly path: string, readonly headers: readonly string[] }
+
+async function sampleRequests (): Promise<SampleRequest[]> {
+  const names = (await readdir(FOLDER)).filter(name => !OTHERS.has(name.normalize())).sort()
+  return await Promise.all(names.map(async name => {
+    const [first, ...lines] = (await readFile(join(FOLDER, name), 'latin1')).split(/\r?\n/)
+    const url = first.split(' ')[1]
+    const levels = /\/studies\/[\d.]+(\/series\/[\d.]+)?(\/instances\/[\d.]+)?(\/frames\/\d+)?$/.exec(url)
+    if (levels === null) throw new Error(`${name} asks for something else: ${url}`)
+    const [, series, instance, frames] = levels
+    const level = frames !== undefined ? 'frames' : instance !== undefined ? 'instance' : series !== undefined ? 'series' : 'study'
+    const path = `/studies/${CT.studyUid}` +
+      (series === undefined ? '' : `/series/${SERIES.seriesUid}`) +
+      (instance === undefined ? '' : `/instances/${INSTANCE.sopInstanceUid}`) + (frames ?? '')
+    return { name, level, path, headers: lines.filter(line => line !== '') }
+  }))
+}
+
+interface Face { readonly pacs: SimulatedPacs, readonly url: string }
+
+/** A box with this gate before its DICOMweb. */
+async function face (t: Test, gate: Gate): Promise<Face> {
+  let port = 0
+  const simulated = await startPacs({ studies: [CT], destinations: title => title === BOX_TITLE ? { host: '127.0.0.1', port } : undefined })
+  t.teardown(async () => { await simulated.close() })
+  const log = pino({ level: 'silent' })
+  const config = parseConfig({
+    pacs: { host: '127.0.0.1', port: simulated.port, calledTitle: simulated.aeTitle },
+    dimse: { aeTitle: BOX_TITLE, host: '127.0.0.1', port: 0 },
+    cache: { folder: join(await temporaryFolder(t), 'cache') }
+  })
+  const cache = await Cache.open(config.cache)
+  t.teardown(async () => { await cache.close() })
+  const pacs: Pacs = await openPacs(config, cache, log)
+  t.teardown(async () => { await pacs.close() })
+  port = pacs.port
+  const app = httpServer({ connectionsMax: 16 }, log)
+  t.teardown(async () => { await app.close() })
+  const bulkDataUri = (): string => '/bulkdata'
+  wadoRoutes(app, { supply: pacs.supply, query: pacs.query, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, gate, base: () => '' })
+  return { pacs: simulated, url: await listenOn(app, { host: '127.0.0.1', port: 0 }) }
+}
+
+/** HTTP/1.1 wants a Host, which some samples leave to the client that will send them. */
+async function replay ({ url }: Face, path: string, headers: readonly string[]): Promise<RawAnswer> {
+  const host = headers.some(line => /^host:/i.test(line)) ? [] : [`Host: ${new URL(url).host}`]
+  return await rawRequest(url, [`GET ${path} HTTP/1.1`, ...host, ...headers, '', ''].join('\r\n'))
+}
+
+/** One part each for several objects, or the object itself. */
+async function objectsIn ({ headers, body }: RawAnswer): Promise<ReadObject[]> {
+  const contentType = headers.get('content-type') ?? ''
+  if (!contentType.startsWith('multipart/related')) return [objectOf(body)]
+  return (await partsOf((async function * () { yield body })(), contentType)).map(({ bytes }) => objectOf(bytes))
+}
+
+test('every national sample request is answered on the centre\'s own network, with the objects as the PACS holds them', { skip }, async t => {
+  const open = await face(t, openGate)
+  for (const { name, level, path, headers } of await sampleRequests()) {
+    const answer = await replay(open, path, headers)
+    t.equal(answer.status, 200, name)
+    const objects = await objectsIn(answer)
+    t.same(objects.map(({ sopInstanceUid }) => sopInstanceUid).sort(), EXPECTED[level])
+    for (const { sopInstanceUid, dataset } of objects) t.ok(dataset.equals(await open.pacs.datasetOf(sopInstanceUid) as Buffer))
+  }
+  t.ok(open.pacs.control.seen.moves <= CT.series.length, 'nothing is moved twice')
+  const [{ path, headers }] = await sampleRequests()
+  t.equal((await replay(open, `${open.url}${path}`, headers)).status, 200, 'and as they are written, with the whole URL (RFC 9112 §3.2.2)')
+})
+
+test('another box gets every sample request answered, with the patient\'s INS once in each object and no pixel changed', { skip }, async t => {
+  const tokens: string[] = []
+  const manifests: string[] = []
+  const outward = await face(t, outwardGate({
+    assertActive: async token => { tokens.push(token) },
+    published: async manifest => {
+      manifests.push(manifest)
+      return INS
+    }
+  }))
+  for (const { name, level, path, headers } of await sampleRequests()) {
+    const answer = await replay(outward, path, headers)
+    t.equal(answer.status, 200, name)
+    t.equal(tokens.at(-1), valueOf(headers, 'authorization')?.replace('Bearer ', ''))
+    t.equal(manifests.at(-1), valueOf(headers, 'kos-sopinstanceuid'))
+    const objects = await objectsIn(answer)
+    t.same(objects.map(({ sopInstanceUid }) => sopInstanceUid).sort(), EXPECTED[level])
+    for (const object of objects) assertIns(t, object, await outward.pacs.datasetOf(object.sopInstanceUid) as Buffer)
+  }
+})
+
+function valueOf (headers: readonly string[], name: string): string | undefined {
+  return headers.find(line => line.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1).trim()
+}
+
+const OTHER_PATIENT_IDS = '00101002'
+
+/** Nothing is added but the one item, nothing lost. */
+function assertIns (t: Test, { transferSyntaxUid, dataset }: ReadObject, held: Buffer): void {
+  const { [OTHER_PATIENT_IDS]: ids, ...rest } = decodeDataset(dataset, transferSyntaxUid)
+  const { [OTHER_PATIENT_IDS]: before, ...expected } = decodeDataset(held, transferSyntaxUid)
+  const items = (ids.Value ?? []) as DicomJson[]
+  t.equal(items.length, (before?.Value?.length ?? 0) + 1)
+  t.equal(items.filter(item => item['00100020'].Value?.[0] === INS.value).length, 1)
+  t.same(rest, expected)
+  t.ok(pixelsOf(dataset, transferSyntaxUid).equals(pixelsOf(held, transferSyntaxUid)))
+}
+
+function pixelsOf (dataset: Buffer, transferSyntaxUid: string): Buffer {
+  const head = new HeadReader(transferSyntaxUid)
+  head.push(dataset)
+  return dataset.subarray(head.pixelOffset)
+}
+
+test('without token, manifest or publication another box gets nothing, and the PACS is never asked', { skip }, async t => {
+  const outward = await face(t, outwardGate({
+    assertActive: async token => { if (token === 'withdrawn') throw new RequestError('TOKEN_REFUSED', 'not active') },
+    published: async () => { throw new RequestError('MANIFEST_UNKNOWN', 'not published') }
+  }))
+  const assertProblem = async (path: string, headers: readonly string[], status: number, code: string): Promise<void> => {
+    const answer = await replay(outward, path, headers)
+    t.equal(answer.status, status, code)
+    t.equal((JSON.parse(answer.body.toString()) as { code: string }).code, code)
+  }
+  for (const { path, headers } of await sampleRequests()) {
+    const without = (name: string): readonly string[] => headers.filter(line => !line.toLowerCase().startsWith(`${name}:`))
+    await assertProblem(path, without('authorization'), 401, 'TOKEN_REFUSED')
+    await assertProblem(path, [...without('authorization'), 'Authorization: Bearer withdrawn'], 401, 'TOKEN_REFUSED')
+    await assertProblem(path, without('kos-sopinstanceuid'), 400, 'HEADER_MISSING')
+    await assertProblem(path, headers, 404, 'MANIFEST_UNKNOWN')
+    await assertProblem(`/studies/${CT.studyUid}/metadata`, [...without('accept'), 'Accept: application/dicom+json'], 404, 'MANIFEST_UNKNOWN')
+  }
+  await assertProblem('/studies?PatientName=LEF*', ['Accept: application/dicom+json'], 501, 'NOT_OFFERED')
+  t.same([outward.pacs.control.seen.associations, outward.pacs.control.asked.length], [0, 0])
+})
