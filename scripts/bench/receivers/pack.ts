@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util'
 import { Cache } from '#box/cache/cache.ts'
 import type { Pack } from '#box/cache/pack.ts'
+import type { Stored } from '#box/cache/stored.ts'
 import { receiver } from '#box/pacs/receive.ts'
 import { RECEIVED_SYNTAXES } from '#box/pacs/syntaxes.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
@@ -36,10 +37,13 @@ const scp = await listen({
       return {
         pack: filling.pack,
         land: async (write, memory) => {
-          const stored = await write()
-          if (memory !== undefined) cache.recent.keep(stored, memory)
-          cache.arrived(stored.length)
+          landed(await write(), memory)
           return true
+        },
+        landNow: (write, memory) => {
+          const stored = write()
+          if (stored !== undefined) landed(stored, memory)
+          return stored !== undefined
         }
       }
     },
@@ -50,6 +54,11 @@ const scp = await listen({
     if (event.type === 'released' || event.type === 'ended') void settle()
   }
 })
+function landed (stored: Stored, memory: readonly Buffer[] | undefined): void {
+  if (memory !== undefined) cache.recent.keep(stored, memory)
+  cache.arrived(stored.length)
+}
+
 async function settle (): Promise<void> {
   const filled = [...packs.values()]
   packs.clear()

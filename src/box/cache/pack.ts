@@ -16,7 +16,7 @@ import { crc32 } from 'node:zlib'
 import { CapacityError } from '#core/errors.ts'
 import { encodeRecordHead, RECORD_HEAD_BYTES } from './record.ts'
 import type { Stored } from './stored.ts'
-import { writePieces } from './write-pieces.ts'
+import { writePieces, writePiecesNow } from './write-pieces.ts'
 
 /** Above this an object gets its own file: eight associations that each hold one stay below 32 MB. */
 export const SPILL_BYTES = 4 << 20
@@ -61,6 +61,8 @@ export class Pack {
   /** Bytes that its files hold. */
   bytes = 0
   readonly #files = new Map<number, Promise<number>>()
+  /** Those of them that are open by now. */
+  readonly #descriptors = new Map<number, number>()
   /** The segment that ordinary instances are appended to, and where the next one goes. */
   #tail: { segment: number, at: number } | undefined
   #nextSegment: number
@@ -107,6 +109,25 @@ export class Pack {
     } finally {
       this.#letGo()
     }
+  }
+
+  /**
+   * Appends a whole instance before it returns, where the file is open and the disk keeps up: an
+   * answer that needn't wait lets the PACS send the next one at once.
+   *
+   * @returns undefined when {@link append} must do it
+   */
+  appendNow (object: PackedObject, parts: readonly Buffer[], length: number): Stored | undefined {
+    const tail = this.#tail
+    const file = tail && this.#descriptors.get(tail.segment)
+    if (tail === undefined || file === undefined) return undefined
+    let crc = 0
+    for (const part of parts) crc = crc32(part, crc)
+    const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+    const { segment, at } = tail
+    if (!writePiecesNow(file, [head, ...parts], RECORD_HEAD_BYTES + length, at)) return undefined
+    tail.at += RECORD_HEAD_BYTES + length
+    return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
   }
 
   /** Begins a file of its own for an object too large to be held; held until that is kept or dropped. */
@@ -209,6 +230,7 @@ export class Pack {
     this.#tail = undefined
     const files = [...this.#files.values()]
     this.#files.clear()
+    this.#descriptors.clear()
     for (const file of files) await file.then(closeFile).catch(() => {})
   }
 
@@ -234,10 +256,14 @@ export class Pack {
   #file (segment: number, flags = 'r'): Promise<number> {
     let file = this.#files.get(segment)
     if (file === undefined) {
-      file = this.#openSegment(segment, flags)
-      this.#files.set(segment, file)
-      // A file that could not be opened is tried afresh by whoever comes next.
-      file.catch(() => { this.#files.delete(segment) })
+      const opening = file = this.#openSegment(segment, flags)
+      this.#files.set(segment, opening)
+      opening.then(descriptor => {
+        if (this.#files.get(segment) === opening) this.#descriptors.set(segment, descriptor)
+      }, () => {
+        // A file that could not be opened is tried afresh by whoever comes next.
+        if (this.#files.get(segment) === opening) this.#files.delete(segment)
+      })
     }
     return file
   }
@@ -252,6 +278,7 @@ export class Pack {
   async #dropSegment (segment: number): Promise<void> {
     const file = this.#files.get(segment)
     this.#files.delete(segment)
+    this.#descriptors.delete(segment)
     if (file !== undefined) await closeFile(await file)
     if (!this.#removed) await rm(join(this.folder, segmentName(segment)), { force: true })
   }

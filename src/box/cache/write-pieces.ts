@@ -36,6 +36,20 @@ export async function writePieces (file: number, pieces: readonly Buffer[], posi
   }
 }
 
+/**
+ * Writes short pieces before it returns, where the disk keeps up.
+ *
+ * @returns false when that can't be, or went wrong: then {@link writePieces} does it, from the beginning
+ */
+export function writePiecesNow (file: number, pieces: readonly Buffer[], bytes: number, position: number): boolean {
+  if (pieces.length > PIECES_MAX || bytes > SHORT_BYTES_MAX || performance.now() < poolUntil) return false
+  try {
+    return writeHere(file, pieces, position) === bytes
+  } catch {
+    return false
+  }
+}
+
 function writeHere (file: number, pieces: readonly Buffer[], position: number): number {
   const from = performance.now()
   const written = writevSync(file, pieces, position)

@@ -7,6 +7,7 @@ import type { Stored } from '../cache/stored.ts'
 export class Arrivals {
   readonly #list: Stored[] = []
   readonly #waiting = new Set<() => void>()
+  #waking: NodeJS.Immediate | undefined
 
   get count (): number {
     return this.#list.length
@@ -36,8 +37,14 @@ export class Arrivals {
     })
   }
 
-  /** Something has come, or something has ended: readers look again. */
+  /**
+   * Something has come, or something has ended: readers look again. Not in this turn: the PACS gets its
+   * answer first, and makes the next object ready while readers are served.
+   */
   wake (): void {
-    for (const go of [...this.#waiting]) go()
+    this.#waking ??= setImmediate(() => {
+      this.#waking = undefined
+      for (const go of [...this.#waiting]) go()
+    })
   }
 }

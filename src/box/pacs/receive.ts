@@ -36,6 +36,12 @@ export interface Claim {
    * @throws what `write` throws
    */
   readonly land: (write: () => Promise<Stored>, memory: readonly Buffer[] | undefined) => Promise<boolean>
+  /**
+   * The same within this turn, where `write` can.
+   *
+   * @returns false when {@link land} must do it
+   */
+  readonly landNow: (write: () => Stored | undefined, memory: readonly Buffer[]) => boolean
 }
 
 /** All that receiving needs from the others. */
@@ -88,7 +94,11 @@ class Incoming implements StoreSink {
     if (this.#bytes > SPILL_BYTES && this.#refusal === undefined) this.#overflow()
   }
 
-  async end (): Promise<number> {
+  end (): number | Promise<number> {
+    return this.#landedNow() ? STORE_STATUS.success : this.#endLater()
+  }
+
+  async #endLater (): Promise<number> {
     if (this.#refusal === undefined && this.#claim === undefined) this.#refuse(STORE_STATUS.cannotUnderstand, 'no-study-or-series')
     try {
       return this.#refusal ?? await this.#land(this.#claim as Claim)
@@ -104,6 +114,14 @@ class Incoming implements StoreSink {
     this.#refusal ??= STORE_STATUS.cannotUnderstand
     this.#parts = []
     void this.#dropSpill()
+  }
+
+  #landedNow (): boolean {
+    if (this.#refusal !== undefined || this.#claim === undefined || this.#spill !== undefined) return false
+    const { pack, landNow } = this.#claim
+    const { sopInstanceUid } = this.#request
+    if (pack.instances.has(sopInstanceUid) || pack.arriving.has(sopInstanceUid)) return false
+    return landNow(() => pack.appendNow(this.#object(), this.#parts, this.#bytes), this.#parts)
   }
 
   async #land (claim: Claim): Promise<number> {

@@ -127,7 +127,11 @@ export class StudyRetrieve {
   /** An object of this study is arriving. */
   claim (seriesUid: string): Claim | undefined {
     if (this.#closing) return undefined
-    return { pack: this.#filling(seriesUid), land: async (write, memory) => await this.#land(seriesUid, write, memory) }
+    return {
+      pack: this.#filling(seriesUid),
+      land: async (write, memory) => await this.#land(seriesUid, write, memory),
+      landNow: (write, memory) => this.#landNow(write, memory)
+    }
   }
 
   /** How much of a series, or of the whole study, is here. */
@@ -160,15 +164,12 @@ export class StudyRetrieve {
 
   async #land (seriesUid: string, write: () => Promise<Stored>, memory: readonly Buffer[] | undefined): Promise<boolean> {
     if (this.#closing) return false
-    const { cache } = this.#parts
     const landing = write()
     this.#landing.set(landing, seriesUid)
     try {
       const stored = await landing
-      if (memory !== undefined) cache.recent.keep(stored, memory)
       this.#landing.delete(landing)
-      this.arrivals.add(stored)
-      cache.arrived(stored.length)
+      this.#landed(stored, memory)
       return true
     } catch (error) {
       if (error instanceof CapacityError) {
@@ -179,6 +180,19 @@ export class StudyRetrieve {
     } finally {
       this.#landing.delete(landing)
     }
+  }
+
+  #landNow (write: () => Stored | undefined, memory: readonly Buffer[]): boolean {
+    const stored = this.#closing ? undefined : write()
+    if (stored !== undefined) this.#landed(stored, memory)
+    return stored !== undefined
+  }
+
+  #landed (stored: Stored, memory: readonly Buffer[] | undefined): void {
+    const { cache } = this.#parts
+    if (memory !== undefined) cache.recent.keep(stored, memory)
+    this.arrivals.add(stored)
+    cache.arrived(stored.length)
   }
 
   async #job (key: string): Promise<void> {
