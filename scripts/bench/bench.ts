@@ -53,10 +53,7 @@ async function main (): Promise<void> {
   const bench: Bench = {
     folder,
     data,
-    site: async () => {
-      site ??= openSite(kept, folder, data)
-      return await site
-    },
+    site: async () => await (site ??= openSite(kept, folder, data)),
     rounds: Number(values.rounds),
     tell
   }

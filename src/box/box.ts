@@ -24,7 +24,9 @@ export interface Box {
 
 export async function openBox (config: Config, log: Logger = pino({ level: config.logLevel })): Promise<Box> {
   const open: { close (): Promise<void> }[] = []
+  let closing = false
   const close = async (): Promise<void> => {
+    closing = true
     for (const room of open.splice(0).toReversed()) await room.close()
   }
   try {
@@ -35,9 +37,9 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
       onFailed: error => { log.error({ err: error }, 'the disk or the index of the cache refused something') },
       onRecovered: facts => { log.warn(facts, 'series recovered from its pack') },
       // Made while nobody waits for it.
-      onSettled: pack => { metadata.of(pack).catch(error => { log.warn({ err: error }, 'metadata could not be made') }) }
+      onSettled: pack => { metadata.of(pack).catch(error => { if (!closing) log.warn({ err: error }, 'metadata could not be made') }) }
     })
-    open.push(cache)
+    open.push(cache, metadata)
     const pacs = await openPacs(config, cache, log)
     open.push(pacs)
     if (config.adminSocket !== undefined) {

@@ -190,6 +190,10 @@ export class Following implements ObjectSet {
   /** Nothing came, and nothing went wrong. */
   #nothing (): DrimboxError {
     const facts = { ...this.#target }
+    const { series } = this.#target
+    if (series !== undefined && this.#retrieve.isCounted(series) && !this.#retrieve.isKnown(series)) {
+      return new RequestError('SERIES_UNKNOWN', 'the PACS has no such series', { facts })
+    }
     if (this.#target.instance !== undefined && this.#retrieve.completeness(this.#target.series).state === 'complete') {
       return new RequestError('INSTANCE_UNKNOWN', 'the PACS has no such instance', { facts })
     }

@@ -99,6 +99,11 @@ export class StudyRetrieve {
     return this.#counted.has(WHOLE) || this.#counted.has(seriesUid ?? WHOLE)
   }
 
+  /** Whether the PACS has been seen to have this series. */
+  isKnown (seriesUid: string): boolean {
+    return this.#counts.has(seriesUid) || this.#packs.has(seriesUid)
+  }
+
   /** What stopped the job that was to bring it, or kept its objects out of the packs. */
   failure (seriesUid: string | undefined): Error | undefined {
     return this.#shortage ?? this.#failures.get(seriesUid ?? WHOLE) ?? this.#failures.get(WHOLE)
@@ -261,7 +266,7 @@ export class StudyRetrieve {
 
   /** @throws RequestError STUDY_UNKNOWN or SERIES_UNKNOWN */
   #assertKnown (series: string | undefined): void {
-    if (series === undefined ? this.#scope().length > 0 : this.#counts.has(series) || this.#heldOf(series) > 0) return
+    if (series === undefined ? this.#scope().length > 0 : this.isKnown(series)) return
     throw series === undefined
       ? new RequestError('STUDY_UNKNOWN', 'the PACS has no such study', { facts: { study: this.studyUid } })
       : new RequestError('SERIES_UNKNOWN', 'the PACS has no such series', { facts: { study: this.studyUid, series } })
@@ -281,9 +286,10 @@ export class StudyRetrieve {
         continue
       }
       const names = await this.#parts.query.instances(this.studyUid, uid, this.#abort.signal)
-      // A PACS that doesn't answer at this level can only be asked for all of it.
+      // A PACS that doesn't answer at this level can only be asked for all of it; where it doesn't count
+      // either, nobody knows whether there is more.
       if (names.length === 0) {
-        if (expected === undefined || held < expected) missing.push({ series: uid })
+        if (expected !== undefined || held === 0) missing.push({ series: uid })
         continue
       }
       this.#counts.set(uid, names.length)

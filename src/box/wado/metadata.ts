@@ -8,7 +8,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { CapacityError, RequestError } from '#core/errors.ts'
+import { CapacityError, PeerError, RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
 import { jsonText } from '#standards/dicom/json.ts'
 import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
@@ -42,6 +42,7 @@ export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri:
 export class SeriesMetadata {
   readonly #bulkDataUri: BulkDataUri
   readonly #making = new Map<string, Promise<Fragment>>()
+  #closing = false
 
   constructor (bulkDataUri: BulkDataUri) {
     this.#bulkDataUri = bulkDataUri
@@ -56,6 +57,12 @@ export class SeriesMetadata {
       this.#making.set(key, making)
     }
     return await making
+  }
+
+  /** Stops what is being made; nothing is written afterwards. */
+  async close (): Promise<void> {
+    this.#closing = true
+    await Promise.allSettled(this.#making.values())
   }
 
   async #keptOrMade (pack: Pack): Promise<Fragment> {
@@ -74,6 +81,7 @@ export class SeriesMetadata {
     let made = 0
     // What is purged or grows meanwhile changes nothing here.
     for (const stored of [...pack.instances.values()]) {
+      if (this.#closing) throw new PeerError('CANCELLED', 'the box is closing')
       try {
         texts.push(await instanceMetadata(stored, async (one, offset, target) => await pack.read(one.segment, one.offset + offset, target), this.#bulkDataUri))
       } catch (error) {

@@ -316,6 +316,18 @@ test('a study that the PACS doesn\'t have is unknown, as are its series and inst
   t.same(site.cache.list().map(({ seriesUid }) => seriesUid), [second.seriesUid], 'and what is unknown takes no room')
 })
 
+test('what is unknown is so while the study is on its way, too', async t => {
+  const site = await openRooms(t, [study])
+  const gate = site.sim.control.pauseSubOperations(2)
+  const reading = ask(studyUrl(site))
+  await gate.reached
+  const others = [`${studyUrl(site)}/series/2.25.405`, `${seriesUrl(site)}/instances/2.25.406`].map(async url => await ask(url))
+  await until(() => site.pacs.supply.active[0]?.readers === 3)
+  gate.release()
+  t.same((await Promise.all(others)).map(codeOf), ['SERIES_UNKNOWN', 'INSTANCE_UNKNOWN'])
+  t.equal((await objectsOf(await reading)).length, 15)
+})
+
 test('what the centre takes out of its PACS is gone here at the next count', async t => {
   const site = await openRooms(t, [study], { freshness: { oldSecondsMax: 0 } })
   t.equal((await objectsOf(await ask(studyUrl(site)))).length, 15)
