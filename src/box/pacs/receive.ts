@@ -14,6 +14,12 @@ import type { Flow, StoreHandler, StoreRequest, StoreSink } from '#standards/dim
 import { SPILL_BYTES, type Pack, type PackedObject, type Spill } from '../cache/pack.ts'
 import type { Stored } from '../cache/stored.ts'
 
+/**
+ * Of an object that goes to a file of its own, so much is gathered for one write: longer waits would
+ * let the socket's buffers grow old, and V8 frees those only when tens of megabytes have piled up.
+ */
+const SPILL_PIECE_BYTES = 256 << 10
+
 /** DIMSE statuses that we answer a C-STORE with. */
 export const STORE_STATUS = {
   success: 0x0000,
@@ -91,7 +97,7 @@ class Incoming implements StoreSink {
       this.#head.push(chunk)
       if (this.#claim === undefined) this.#route()
     }
-    if (this.#bytes > SPILL_BYTES && this.#refusal === undefined) this.#overflow()
+    if (this.#bytes > (this.#spill === undefined ? SPILL_BYTES : SPILL_PIECE_BYTES) && this.#refusal === undefined) this.#overflow()
   }
 
   end (): number | Promise<number> {
