@@ -14,7 +14,7 @@ ROUNDS ?= 5
 demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AETITLE@host:port); Ctrl-C ends it
 	@exec node src/sim.ts demo --pacs=$(PACS) --http-port=$(HTTP_PORT) --dimse-port=$(DIMSE_PORT)
 
-test: peers check unit fuzz demo-smoke ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
+test: peers check demo-smoke unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json

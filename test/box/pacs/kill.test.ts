@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'tap'
 import { Cache } from '#box/cache/cache.ts'
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '#core/runtime.ts'
 import { startPacs } from '#sim/pacs.ts'
 import { ask, hasClosingDelimiter, objectOf, objectsOf, untrue } from '#test/fixtures/answer.ts'
 import { freePort } from '#test/fixtures/peer.ts'
@@ -17,7 +18,10 @@ const MIB = 1 << 20
 async function startBox (config: object, folder: string): Promise<{ child: ChildProcess, url: string }> {
   const path = join(folder, 'config.json')
   writeFileSync(path, JSON.stringify(config))
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../../src/drimbox.ts'), `--config=${path}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, '../../../src/drimbox.ts'), `--config=${path}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...NODE_ENVIRONMENT }
+  })
   for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
     const { msg, dicomweb } = JSON.parse(line) as { msg: string, dicomweb: string }
     if (msg !== 'the box is open') continue
