@@ -60,12 +60,19 @@ export interface Mover {
 export function mover ({ method, destination, transferSyntaxes, timers }: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
   return {
     async bring (portion, signal, hasBegun) {
-      const dial: Dial = async dialSignal => await openAssociation(peer, proposals(portion, transferSyntaxes), { signal: dialSignal, timers, onStore })
+      const getWith = async (identifier: DicomJson, offers: readonly Proposal[]): Promise<MoveResult> => {
+        const dial: Dial = async dialSignal => await openAssociation(peer, offers, { signal: dialSignal, timers, onStore })
+        return await slots.lend(signal, async association => await get(association, { identifier, signal }), { dial })
+      }
+      const [apart, shared] = proposals(portion, transferSyntaxes)
       for (const identifier of identifiers(portion)) {
-        const result = method === 'move'
-          ? await slots.lend(signal, async association => await move(association, { identifier, destination, signal }), { hasBegun })
-          : await slots.lend(signal, async association => await get(association, { identifier, signal }), { dial })
-        assertSomethingSent(result)
+        if (method === 'move') {
+          assertSomethingSent(await slots.lend(signal, async association => await move(association, { identifier, destination, signal }), { hasBegun }))
+          continue
+        }
+        const result = await getWith(identifier, apart)
+        // A PACS that takes the first context of a class, whatever its syntax, does better where it chooses itself.
+        assertSomethingSent(isNothing(result) ? await getWith(identifier, shared) : result)
       }
     }
   }
@@ -82,23 +89,29 @@ function * identifiers ({ study, series, instances, all = false }: Portion): Gen
 }
 
 /**
- * Contexts for the classes that will come, one for each syntax, so that the PACS can send every object
- * as it holds it; classes beyond what an association has room for share theirs among the syntaxes.
+ * Contexts for the classes that will come: first one for each syntax, so that the PACS can send every
+ * object as it holds it, where an association has room for them; then one for each class.
  */
-function proposals ({ instances, modality }: Portion, transferSyntaxes: readonly string[]): Proposal[] {
+function proposals ({ instances, modality }: Portion, transferSyntaxes: readonly string[]): [apart: Proposal[], shared: Proposal[]] {
   // SOP Class UID is an optional key (PS3.4 Table C.6-5): of a PACS that won't tell it, what the modality makes is expected.
   const named = instances?.map(one => one.sopClassUid) ?? [undefined]
   const classes = [...new Set(named.flatMap(uid => uid ?? classesOfModality(modality)))]
   const own: Proposal = { abstractSyntax: STUDY_ROOT_GET, transferSyntaxes: ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2'] }
   const stores = classes.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes, scpRole: true }))
   const apart = oneContextPerSyntax(stores)
-  return [own, ...(apart.length < CONTEXTS_MAX ? apart : stores.slice(0, CONTEXTS_MAX - 1))]
+  const shared = [own, ...stores.slice(0, CONTEXTS_MAX - 1)]
+  return [apart.length < CONTEXTS_MAX ? [own, ...apart] : shared, shared]
+}
+
+/** Refused, or failed without anything sent. */
+function isNothing ({ status, completed }: MoveResult): boolean {
+  return status !== 0x0000 && status !== 0xB000 && status !== 0xFE00 && (completed ?? 0) === 0
 }
 
 /** FF00 and B000 are progress and warning; a failure counts only if nothing came of it. */
 function assertSomethingSent (result: MoveResult): void {
   const { status } = result
-  if (status === 0x0000 || status === 0xB000 || (result.completed ?? 0) > 0) return
+  if (!isNothing(result) && status !== 0xFE00) return
   if (status === 0xFE00) throw new PeerError('CANCELLED', 'the retrieve was cancelled')
   throw new PeerError('PACS_STATUS', 'the PACS refused the retrieve', {
     facts: { status: `0x${status.toString(16).toUpperCase().padStart(4, '0')}`, failed: result.failed, errorComment: result.errorComment }
