@@ -20,6 +20,9 @@ const { values } = parseArgs({ options: { folder: { type: 'string', default: '' 
 const cache = await Cache.open({ folder: values.folder, bytesMax: 2 ** 40, ageSecondsMax: 86_400, diskFreeBytesMin: 0 })
 const packs = new Map<string, { pack: Pack, hold: Disposable }>()
 
+/** One thing after the other: nothing is emptied that hasn't settled. */
+let settled = Promise.resolve()
+
 const scp = await listen({
   host: '127.0.0.1',
   port: Number(values.port),
@@ -51,7 +54,7 @@ const scp = await listen({
     onRefused: facts => { console.error('refused', facts) }
   }),
   onEvent: event => {
-    if (event.type === 'released' || event.type === 'ended') void settle()
+    if (event.type === 'released' || event.type === 'ended') settled = settled.then(settle)
   }
 })
 function landed (stored: Stored, memory: readonly Buffer[] | undefined): void {
@@ -72,10 +75,10 @@ async function settle (): Promise<void> {
 
 // The bench empties it between two rounds.
 process.on('SIGUSR2', () => {
-  void (async () => {
+  settled = settled.then(async () => {
     for (const { studyUid } of cache.list()) await cache.purge(studyUid)
     console.log('emptied')
-  })()
+  })
 })
 process.on('SIGTERM', () => {
   void scp.close().then(async () => {

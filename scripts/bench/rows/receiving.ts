@@ -5,6 +5,7 @@
 
 import { mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { segmentName } from '#box/cache/pack.ts'
 import { scanPack } from '#box/cache/scan.ts'
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '#core/runtime.ts'
@@ -129,7 +130,10 @@ async function startPack (folder: string): Promise<Receiver> {
     port,
     title: 'PACK',
     empty: async () => {
+      const emptied = (): number => process.output().split('emptied').length
+      const before = emptied()
       globalThis.process.kill(process.pid, 'SIGUSR2')
+      while (emptied() === before) await sleep(20)
       await quiet(process.pid)
     },
     compare: async comparison => { await comparePacks(folder, comparison) }
