@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
-import { NODE_FLAGS } from '#core/runtime.ts'
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '#core/runtime.ts'
 import { STATUS } from '#standards/dicomweb/problem.ts'
 
 test('whoever is called at night finds every code in the manual, with the status that it has', t => {
@@ -10,7 +10,9 @@ test('whoever is called at night finds every code in the manual, with the status
 })
 
 test('whoever starts a box by hand starts it as it was measured', t => {
-  const line = readFileSync(new URL('../Makefile', import.meta.url), 'utf8').match(/exec node (.*) src\/drimbox\.ts/)
-  t.equal(line?.[1], NODE_FLAGS.join(' '))
+  const line = readFileSync(new URL('../Makefile', import.meta.url), 'utf8').match(/@(.*) exec node (.*) src\/drimbox\.ts/)
+  t.equal(line?.[2], NODE_FLAGS.join(' '))
+  t.same(line?.[1].split(' ').map(setting => setting.split('=')[0]), Object.keys(NODE_ENVIRONMENT))
+  t.ok(line?.[1].includes(`MALLOC_MMAP_THRESHOLD_=${NODE_ENVIRONMENT.MALLOC_MMAP_THRESHOLD_}`))
   t.end()
 })

@@ -14,5 +14,14 @@ import { join } from 'node:path'
  */
 export const NODE_FLAGS = ['--max-semi-space-size=1', '--initial-old-space-size=48', '--max-old-space-size=192'] as const
 
-/** Compiled code is kept from one start to the next: without what strips the types, 30 MB less are resident. */
-export const NODE_ENVIRONMENT = { NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/node') } as const
+/**
+ * - Compiled code is kept from one start to the next: without what strips the types, 30 MB less are
+ *   resident.
+ * - The C library's threshold for giving memory of its own to a large buffer stays where it begins. Left
+ *   to itself it rises with the first buffers freed, and what a gigabyte leaves behind in its heap never
+ *   goes back: a peak of 226 MB instead of 172.
+ */
+export const NODE_ENVIRONMENT = {
+  NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/node'),
+  MALLOC_MMAP_THRESHOLD_: '131072'
+} as const
