@@ -16,3 +16,13 @@ test('whoever starts a box by hand starts it as it was measured', t => {
   t.ok(line?.[1].includes(`MALLOC_MMAP_THRESHOLD_=${NODE_ENVIRONMENT.MALLOC_MMAP_THRESHOLD_}`))
   t.end()
 })
+
+test('every package that is installed has its reason written down', t => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Record<string, Record<string, string>>
+  const page = readFileSync(new URL('../docs/dependencies.md', import.meta.url), 'utf8')
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    t.ok(page.includes(`\`${name}\``), name)
+    t.match(version, /^\d/, `${name} is pinned`)
+  }
+  t.end()
+})
