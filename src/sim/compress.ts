@@ -3,7 +3,7 @@
  */
 
 import dimse from 'dcmjs-dimse'
-import { EXPLICIT_LE, JPEG_BASELINE } from './transfer-syntaxes.ts'
+import { EXPLICIT_LE, JPEG_BASELINE } from '#standards/dicom/transfer-syntax.ts'
 
 export interface Frame {
   readonly columns: number

@@ -10,7 +10,7 @@ import type { Attributes, Pixels, Raw } from './dataset-writer.ts'
 import { breast, ctSlice, heartFrame, mrSlice, projection } from './phantom.ts'
 import { seededUid } from './seeded.ts'
 import type { GeneratedInstance, GeneratedSeries, StudyPlan } from './studies.ts'
-import { EXPLICIT_LE, JPEG_BASELINE, JPEG_LOSSLESS, JPEG_LS_LOSSLESS } from './transfer-syntaxes.ts'
+import { EXPLICIT_LE, JPEG_BASELINE, JPEG_LOSSLESS, JPEG_LS_LOSSLESS } from '#standards/dicom/transfer-syntax.ts'
 
 const CR_STORAGE = '1.2.840.10008.5.1.4.1.1.1'
 const MAMMOGRAPHY_STORAGE = '1.2.840.10008.5.1.4.1.1.1.2'

@@ -7,7 +7,7 @@
 import { elementHead, encodeAttributes, encodePixels } from './dataset-writer.ts'
 import { seededUid } from './seeded.ts'
 import type { GeneratedInstance, GeneratedSeries, GeneratedStudy } from './studies.ts'
-import { IMPLICIT_LE } from './transfer-syntaxes.ts'
+import { IMPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
 
 const IMPLEMENTATION_CLASS_UID = seededUid('simulated hospital')
 

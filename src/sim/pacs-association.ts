@@ -14,7 +14,7 @@ import { REJECTIONS, type PacsControl, type Service } from './pacs-control.ts'
 import { refusedOutcome, retrieve, STATUS, type Counts, type Outcome, type RetrieveParts } from './pacs-retrieve.ts'
 import { BytesDataset, Cut, forgetCommand, PATIENCE, storeOn, withSender, type Destination } from './pacs-send.ts'
 import { plainText, type Held, type PacsStore, type UniqueKeys } from './pacs-store.ts'
-import { EXPLICIT_LE, IMPLICIT_LE } from './transfer-syntaxes.ts'
+import { EXPLICIT_LE, IMPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
 
 export interface PacsParts {
   readonly aeTitle: string

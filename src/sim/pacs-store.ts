@@ -10,7 +10,7 @@ import type { Attributes } from './dataset-writer.ts'
 import { objectBytes } from './object-bytes.ts'
 import type { PacsControl } from './pacs-control.ts'
 import type { GeneratedInstance, GeneratedSeries, GeneratedStudy } from './studies.ts'
-import { EXPLICIT_LE, IMPLICIT_LE } from './transfer-syntaxes.ts'
+import { EXPLICIT_LE, IMPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
 
 /** What imports may take in memory: enough for a test, little enough for a desk. */
 const RECEIVED_BYTES_MAX = 256 * 1024 * 1024

@@ -7,7 +7,7 @@
 import type { Attributes } from './dataset-writer.ts'
 import { seededUid } from './seeded.ts'
 import type { GeneratedSeries, StudyPlan } from './studies.ts'
-import { EXPLICIT_LE } from './transfer-syntaxes.ts'
+import { EXPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
 
 const BASIC_TEXT_SR = '1.2.840.10008.5.1.4.1.1.88.11'
 

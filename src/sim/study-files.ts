@@ -9,7 +9,7 @@ import { objectBytes, part10Head } from './object-bytes.ts'
 import { ctSlice } from './phantom.ts'
 import { seededUid } from './seeded.ts'
 import type { GeneratedStudy } from './studies.ts'
-import { EXPLICIT_LE } from './transfer-syntaxes.ts'
+import { EXPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
 
 const MULTIFRAME_GRAYSCALE_WORD_SC = '1.2.840.10008.5.1.4.1.1.7.3'
 const FRAME_SIDE = 512

@@ -58,3 +58,13 @@ export class RecentBytes {
     }
   }
 }
+
+/** Copies bytes of a file that lies in pieces, from `from` on, until `target` is full. */
+export function copyFrom (parts: readonly Buffer[], from: number, target: Buffer): void {
+  let at = -from
+  for (const part of parts) {
+    if (at + part.length > 0) part.copy(target, Math.max(0, at), Math.max(0, -at))
+    at += part.length
+    if (at >= target.length) return
+  }
+}

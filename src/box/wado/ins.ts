@@ -4,6 +4,7 @@
  */
 
 import { spliceIns, type Ins } from '#standards/dicom/ins.ts'
+import { copyFrom } from '../cache/stored.ts'
 import type { Rewrite } from './send.ts'
 
 /** The sequence lies in group 0010, within the first kilobytes of any object. */
@@ -14,13 +15,9 @@ export function insRewrite (ins: Ins): Rewrite {
     const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
     const whole = end <= HEAD_BYTES
     const replaced = whole ? end : HEAD_BYTES
-    const bytes = stored.memory === undefined ? await read(0, replaced) : joined(stored.memory, replaced)
+    const bytes = stored.memory === undefined ? await read(0, replaced) : Buffer.allocUnsafe(replaced)
+    if (stored.memory !== undefined) copyFrom(stored.memory, 0, bytes)
     const { pieces } = spliceIns(bytes.subarray(stored.datasetOffset), stored.transferSyntaxUid, ins)
     return { pieces: [bytes.subarray(0, stored.datasetOffset), ...pieces], replaced }
   }
-}
-
-function joined (parts: readonly Buffer[], length: number): Buffer {
-  const first = parts.findIndex((_, place) => parts.slice(0, place + 1).reduce((sum, part) => sum + part.length, 0) >= length)
-  return Buffer.concat(parts.slice(0, first + 1)).subarray(0, length)
 }

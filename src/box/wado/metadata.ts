@@ -13,7 +13,7 @@ import { decodeDataset } from '#standards/dicom/dataset.ts'
 import { jsonText } from '#standards/dicom/json.ts'
 import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import type { Pack } from '../cache/pack.ts'
-import type { Stored } from '../cache/stored.ts'
+import { copyFrom, type Stored } from '../cache/stored.ts'
 
 /** An encapsulated document has no pixel data, so all of it is read as head; one larger than this isn't described. */
 const HEAD_BYTES_MAX = 64 << 20
@@ -111,14 +111,5 @@ async function readKept (pack: Pack): Promise<Fragment | undefined> {
     return { deflated: file.subarray(line + 1), crc: facts.crc, bytes: facts.bytes }
   } catch {
     return undefined
-  }
-}
-
-function copyFrom (parts: readonly Buffer[], from: number, target: Buffer): void {
-  let at = -from
-  for (const part of parts) {
-    if (at + part.length > 0) part.copy(target, Math.max(0, at), Math.max(0, -at))
-    at += part.length
-    if (at >= target.length) return
   }
 }

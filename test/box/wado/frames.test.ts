@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { JPEG_BASELINE, JPEG_LS_LOSSLESS, EXPLICIT_LE } from '#sim/transfer-syntaxes.ts'
+import { JPEG_BASELINE, JPEG_LS_LOSSLESS, EXPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
 import { generateStudies } from '#sim/studies.ts'
 import { ask, codeOf, objectsOf, partsOf, untrue } from '#test/fixtures/answer.ts'
 import { openRooms, isQuiet, until } from '#test/fixtures/rooms.ts'
