@@ -13,7 +13,11 @@ esac
 
 NODE_MAJOR=26
 # What the tests, the bench and the command line talk to. Debian names, then one program of each.
-PEERS=(dcmtk:storescp orthanc:Orthanc orthanc-dicomweb:/usr/share/orthanc/plugins/libOrthancDicomWeb.so curl:curl openssl:openssl)
+PEERS=(
+  dcmtk:storescp orthanc:Orthanc orthanc-dicomweb:/usr/share/orthanc/plugins/libOrthancDicomWeb.so
+  libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx libxml2-utils:xmllint iproute2:ip
+  curl:curl openssl:openssl
+)
 
 say() { printf '  %s\n' "$*"; }
 

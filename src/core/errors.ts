@@ -40,6 +40,9 @@ export type RequestCode =
   | 'FRAME_UNKNOWN'
   | 'ROUTE_UNKNOWN' // no such resource here
   | 'NOT_OFFERED' // a resource of the standard that this release doesn't serve
+  | 'PIXELS_UNREADABLE' // stored pixel data that can't be decoded: as stored they can still be had
+  | 'PIXELS_TOO_LARGE' // more pixels in one frame than may be decoded here
+  | 'RENDER_UNSUPPORTED' // an object of which no picture can be made
   | 'DATA_MALFORMED' // bytes that aren't what they should be (DICOM, multipart, JSON)
 
 export class RequestError extends DrimboxError {
