@@ -12,6 +12,8 @@ import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
 import { openPacs } from './pacs/pacs.ts'
 import { openGate } from './wado/gate.ts'
+import { Health } from './wado/health.ts'
+import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { wadoRoutes } from './wado/routes.ts'
 
@@ -58,7 +60,9 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         supply: pacs.supply,
         query: pacs.query,
         gate: openGate,
-        base: request => `${request.protocol}://${request.host}${prefix}`
+        base: baseUrl(config.http),
+        prefix,
+        health: new Health({ slots: pacs.slots, cache })
       })
     }, { prefix })
     const address = await listenOn(http, config.http)

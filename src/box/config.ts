@@ -65,11 +65,19 @@ const Dimse = Type.Object({
   tls: Type.Optional(Tls)
 }, closed)
 
+const Cors = Type.Object({
+  origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[A-Za-z0-9.:_\\[\\]-]+)$' }), { minItems: 1, description: 'pages that may read: https://viewer.centre.lan; * for any, without credentials' }),
+  credentials: Type.Boolean({ default: false, description: 'whether browsers may send cookies and certificates along' }),
+  maxAgeSeconds: Type.Integer({ default: 600, minimum: 0, maximum: 86400, description: 'for how long a browser remembers that it may' })
+}, { ...closed, description: 'viewers from other web sites (Fetch standard, CORS); absent: none' })
+
 const Http = Type.Object({
   host: Type.String({ default: '127.0.0.1', description: 'address that we listen on, when no socket is named' }),
   port: port('0 takes a free one', { default: 8042 }),
   socket: Type.Optional(Type.String({ description: 'UNIX socket behind the front; then host and port are not used' })),
   prefix: Type.String({ default: '/dicom-web', pattern: '^(/[A-Za-z0-9._-]+)*$', description: 'path before /studies' }),
+  publicUrl: Type.Optional(Type.String({ pattern: '^https?://[A-Za-z0-9.:_\\[\\]-]+(/[A-Za-z0-9._-]+)*$', description: 'URL under which callers reach the path before /studies, when it is not what they say in Host' })),
+  cors: Type.Optional(Cors),
   connectionsMax: Type.Integer({ default: 512, minimum: 1, maximum: 10000, description: 'callers at the same time' })
 }, closed)
 

@@ -14,6 +14,7 @@ import { listenOn } from '#box/http/listen.ts'
 import { httpServer } from '#box/http/server.ts'
 import { openPacs } from '#box/pacs/pacs.ts'
 import { openGate, outwardGate } from '#box/wado/gate.ts'
+import { Health } from '#box/wado/health.ts'
 import { SeriesMetadata, type BulkDataUri } from '#box/wado/metadata.ts'
 import { wadoRoutes } from '#box/wado/routes.ts'
 
@@ -26,7 +27,7 @@ const log = pino({ level: config.logLevel })
 const bulkDataUri: BulkDataUri = (_stored, path) => path
 const cache = await Cache.open(config.cache)
 const pacs = await openPacs(config, cache, log)
-const parts = { cache, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, supply: pacs.supply, query: pacs.query, base: () => '' }
+const parts = { cache, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, supply: pacs.supply, query: pacs.query, base: () => '', prefix: '', health: new Health({ slots: pacs.slots, cache }) }
 const admin = httpServer({ connectionsMax: 16 }, log)
 adminRoutes(admin, { cache, pacs })
 await listenOn(admin, { socket: config.adminSocket! })

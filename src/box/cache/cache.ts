@@ -7,7 +7,7 @@
  */
 
 import { randomInt } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
@@ -31,6 +31,9 @@ const LOOK_EVERY_BYTES = 256 << 20
  * row back to life whose pack was removed and filled anew, it leads to no file rather than into the wrong one.
  */
 const FIRST_SEGMENT_MAX = 900_000
+
+/** Written to see whether the disk still takes anything. */
+const PROBE = '.probe'
 
 export interface CacheSettings extends EvictLimits {
   readonly folder: string
@@ -200,6 +203,27 @@ export class Cache {
   /** All that is held, for a person or a metric. */
   list (): (SeriesRow & { readonly filling: boolean })[] {
     return [...this.#all()].map(({ row, pack, filling }) => ({ ...row, bytes: pack?.bytes ?? row.bytes, instances: pack?.instances.size ?? row.instances, filling }))
+  }
+
+  /** Whether the disk takes a file, with the room that is to be kept free, and the index can be read. */
+  async check (): Promise<{ readonly disk: 'up' | 'full' | 'down', readonly index: 'up' | 'down' }> {
+    const probe = join(this.#settings.folder, PROBE)
+    const disk = await (async () => {
+      try {
+        await writeFile(probe, '')
+        await rm(probe, { force: true })
+        const { bavail, bsize } = await statfs(this.#settings.folder)
+        return bavail * bsize < this.#settings.diskFreeBytesMin ? 'full' as const : 'up' as const
+      } catch {
+        return 'down' as const
+      }
+    })()
+    try {
+      this.#index.check()
+      return { disk, index: 'up' }
+    } catch {
+      return { disk, index: 'down' }
+    }
   }
 
   /** Evicts until the limits hold, as far as what is in use lets it. */

@@ -45,9 +45,9 @@ export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): Fast
     await sendProblem(reply, fromFastify(error), request.headers['accept-language'])
   })
   app.setNotFoundHandler(async (request, reply) => {
-    const error = request.method === 'GET'
+    const error = USUAL.has(request.method)
       ? new RequestError('ROUTE_UNKNOWN', 'no such resource here')
-      : new RequestError('NOT_OFFERED', 'this method is not served by this release', { facts: { method: request.method } })
+      : new RequestError('NOT_OFFERED', 'this method is not served', { facts: { method: request.method } })
     await sendProblem(reply, error, request.headers['accept-language'])
   })
   app.addHook('preClose', done => {
@@ -56,6 +56,9 @@ export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): Fast
   })
   return app
 }
+
+/** What is asked with another method is no resource of HTTP's (RFC 9110 §15.6.2). */
+const USUAL = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 async function sendProblem (reply: FastifyReply, error: unknown, language: string | undefined): Promise<void> {
   const { status, headers, body } = problem(error, language)
