@@ -4,7 +4,7 @@ import { decodeDataset } from '#standards/dicom/dataset.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { locateValue, parseValuePath, type Located } from '#standards/dicom/locate.ts'
 import { readPart10Head } from '#standards/dicom/part10.ts'
-import { EXPLICIT_LE, JPEG_BASELINE } from '#standards/dicom/transfer-syntax.ts'
+import { EXPLICIT_LE, JPEG_BASELINE, transferSyntax } from '#standards/dicom/transfer-syntax.ts'
 import type { Stored } from '#box/cache/stored.ts'
 import type { ObjectSet } from '#box/pacs/object-set.ts'
 import { valueSource } from '#box/wado/value-source.ts'
@@ -151,7 +151,7 @@ function valueAt (dataset: DicomJson, path: string): Buffer {
 test('every value that samples give by reference is the value: nested, big endian, of any alphabet', { skip: skipWithoutShared }, async t => {
   const site = await openRooms(t, [])
   let compared = 0
-  for (const name of ['MR_small_bigendian', 'examples_overlay', 'examples_ybr_color', 'waveform_ecg', 'rtdose_expb', 'UN_sequence', 'examples_palette', 'SC_rgb_small_odd_big_endian']) {
+  for (const name of ['MR_small_bigendian', 'examples_overlay', 'examples_ybr_color', 'waveform_ecg', 'rtdose_expb', 'examples_palette', 'SC_rgb_small_odd_big_endian']) {
     const file = await readFile(sample(`dicom/${name}.dcm`))
     const object = sendable(file)
     t.equal(await send(object, { host: '127.0.0.1', port: site.sim.port, aeTitle: site.sim.aeTitle }), '0000', name)
@@ -159,8 +159,9 @@ test('every value that samples give by reference is the value: nested, big endia
     const [row] = await metadata(site, `/studies/${object.studyUid}/series/${object.seriesUid}/instances/${object.sopInstanceUid}`)
     for (const uri of references(row)) {
       const path = uri.slice(uri.indexOf('/bulkdata/') + 10)
-      const answer = await ask(site.url + uri, { accept: 'application/octet-stream, image/*;q=0.1' })
-      if (answer.headers['content-type']?.startsWith('image/') === true) continue
+      // Those come frame by frame.
+      if (path === '7FE00010' && transferSyntax(object.transferSyntaxUid).encapsulated) continue
+      const answer = await ask(site.url + uri, { accept: 'application/octet-stream' })
       const expected = valueAt(dataset, path)
       t.ok(answer.body.equals(expected), `${name} ${path}`)
       const cut = await ask(site.url + uri, { accept: 'application/octet-stream', range: 'bytes=3-802' })
