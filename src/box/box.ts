@@ -11,6 +11,7 @@ import type { Config } from './config.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
 import { openPacs } from './pacs/pacs.ts'
+import { openPixelPool } from './pixels/pool.ts'
 import { openGate } from './wado/gate.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { wadoRoutes } from './wado/routes.ts'
@@ -42,9 +43,11 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     open.push(cache, metadata)
     const pacs = await openPacs(config, cache, log)
     open.push(pacs)
+    const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
+    open.push(pixels)
     if (config.adminSocket !== undefined) {
       const admin = httpServer({ connectionsMax: 16 }, log)
-      adminRoutes(admin, { cache, pacs })
+      adminRoutes(admin, { cache, pacs, pixels })
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
@@ -56,6 +59,7 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         metadata,
         bulkDataUri,
         supply: pacs.supply,
+        pixels,
         query: pacs.query,
         gate: openGate,
         base: request => `${request.protocol}://${request.host}${prefix}`

@@ -13,6 +13,7 @@ import { readConfig } from '#box/config.ts'
 import { listenOn } from '#box/http/listen.ts'
 import { httpServer } from '#box/http/server.ts'
 import { openPacs } from '#box/pacs/pacs.ts'
+import { openPixelPool } from '#box/pixels/pool.ts'
 import { openGate, outwardGate } from '#box/wado/gate.ts'
 import { SeriesMetadata, type BulkDataUri } from '#box/wado/metadata.ts'
 import { wadoRoutes } from '#box/wado/routes.ts'
@@ -26,9 +27,10 @@ const log = pino({ level: config.logLevel })
 const bulkDataUri: BulkDataUri = (_stored, path) => path
 const cache = await Cache.open(config.cache)
 const pacs = await openPacs(config, cache, log)
-const parts = { cache, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, supply: pacs.supply, query: pacs.query, base: () => '' }
+const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
+const parts = { cache, pixels, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, supply: pacs.supply, query: pacs.query, base: () => '' }
 const admin = httpServer({ connectionsMax: 16 }, log)
-adminRoutes(admin, { cache, pacs })
+adminRoutes(admin, { cache, pacs, pixels })
 await listenOn(admin, { socket: config.adminSocket! })
 const http = httpServer(config.http, log)
 await http.register(async app => { wadoRoutes(app, { ...parts, gate: openGate }) }, { prefix: config.http.prefix })
