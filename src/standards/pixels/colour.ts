@@ -9,7 +9,7 @@ import { RequestError } from '#core/errors.ts'
 import type { LookupTable } from './lookup-table.ts'
 import type { Frame, PixelFormat } from './pixel-format.ts'
 import type { Palette } from './presentation.ts'
-import { cellsOf, storedValues, type StoredValues } from './stored-values.ts'
+import { storedValues, type StoredValues } from './stored-values.ts'
 
 /** @returns red, green, blue for each value */
 export function paletteColours (values: StoredValues, { red, green, blue }: Palette): Uint8Array {
@@ -39,7 +39,7 @@ function bytesOf ({ entries, bits }: LookupTable): Uint8Array {
 }
 
 /**
- * Frames of three samples.
+ * Frames of three samples, all of them there for each pixel.
  *
  * @returns red, green, blue for each pixel
  * @throws RequestError RENDER_UNSUPPORTED for a photometric interpretation without known colours
@@ -49,29 +49,10 @@ export function trueColours (frame: Frame): Uint8Array {
   switch (format.photometric) {
     case 'RGB': return eightBits(storedValues(frame), format)
     case 'YBR_FULL': case 'YBR_ICT': return fromYbr(eightBits(storedValues(frame), format))
-    case 'YBR_FULL_422': return fromYbr(eightBits(isShared(frame) ? spread(frame) : storedValues(frame), format))
     case 'YBR_RCT': return fromReversible(eightBits(storedValues(frame), format))
-    case 'YBR_PARTIAL_422': return fromYbr(widened(eightBits(isShared(frame) ? spread(frame) : storedValues(frame), format)))
+    case 'YBR_PARTIAL': return fromYbr(widened(eightBits(storedValues(frame), format)))
     default: throw new RequestError('RENDER_UNSUPPORTED', 'a photometric interpretation that is not rendered', { facts: { photometric: format.photometric.slice(0, 16) } })
   }
-}
-
-/** Two pixels share their colour: Y Y Cb Cr (PS3.3 §C.7.6.3.1.2). */
-function isShared ({ format: { rows, columns, bitsAllocated }, pixels }: Frame): boolean {
-  return pixels.length < rows * columns * 3 * bitsAllocated / 8
-}
-
-function spread ({ format, pixels }: Frame): StoredValues {
-  const count = format.rows * format.columns
-  const cells = cellsOf({ ...format, signed: false }, pixels, 2 * count)
-  const values = new Uint16Array(3 * count)
-  for (let at = 0, from = 0, to = 0; at + 1 < count; at += 2, from += 4, to += 6) {
-    values[to] = cells[from]
-    values[to + 3] = cells[from + 1]
-    values[to + 1] = values[to + 4] = cells[from + 2]
-    values[to + 2] = values[to + 5] = cells[from + 3]
-  }
-  return values
 }
 
 function eightBits (values: StoredValues, { bitsStored }: PixelFormat): Uint8Array {

@@ -22,7 +22,7 @@ export function storedValues ({ format, pixels }: Frame): StoredValues {
 }
 
 /** The cells as they lie, with whatever stands beside the stored bits. */
-export function cellsOf ({ bitsAllocated, signed }: PixelFormat, pixels: Uint8Array, count: number): StoredValues {
+function cellsOf ({ bitsAllocated, signed }: PixelFormat, pixels: Uint8Array, count: number): StoredValues {
   if (bitsAllocated === 1) return bitsOf(pixels, count)
   const bytes = count * bitsAllocated / 8
   if (pixels.length < bytes) throw new RequestError('DATA_MALFORMED', 'fewer pixels than the frame needs', { facts: { bytes: pixels.length, needed: bytes } })
