@@ -5,6 +5,7 @@
 import type { JobRegistry } from './job.ts'
 
 export const JOBS = {
+  render: async () => (await import('./render-job.ts')).render
 } as const satisfies JobRegistry
 
 export type BoxJobs = typeof JOBS

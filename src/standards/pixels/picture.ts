@@ -6,7 +6,7 @@
  */
 
 import { RequestError } from '#core/errors.ts'
-import { paletteColours, supplementalColours, trueColours } from './colour.ts'
+import { paletteColours, supplementalColours, trueColours } from './picture-colours.ts'
 import { grayscale } from './grayscale.ts'
 import { drawOverlay } from './overlays.ts'
 import type { Frame } from './pixel-format.ts'
