@@ -12,6 +12,7 @@ import { crc32, deflateSync } from 'node:zlib'
 import { PNG } from 'pngjs'
 import { RequestError } from '#core/errors.ts'
 import type { Picture } from './scale.ts'
+import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
 
 export type PictureType = 'image/jpeg' | 'image/png' | 'image/gif'
 
@@ -42,7 +43,7 @@ export async function pictureFile (picture: Picture, type: PictureType, file: Pi
   }
 }
 
-interface JpegEncoder {
+interface JpegEncoder extends Bound {
   getDecodedBuffer (frame: { width: number, height: number, bitsPerSample: number, componentCount: number, isSigned: boolean }): Uint8Array
   getEncodedBuffer (): Uint8Array
   setProgressive (on: boolean): void
@@ -50,27 +51,22 @@ interface JpegEncoder {
   /** 0: as many colour samples as brightness samples; 2: a quarter. */
   setSubSampling (kind: number): void
   encode (): void
-  delete (): void
 }
 
-const require = createRequire(import.meta.url)
-let turbo: Promise<{ JPEGEncoder: new () => JpegEncoder }> | undefined
+const turbo = new WasmCodec<{ JPEGEncoder: new () => JpegEncoder }>(
+  '@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs', '@cornerstonejs/codec-libjpeg-turbo-8bit/wasm'
+)
 
 async function jpeg ({ width, height, channels, pixels }: Picture, { quality, icc }: PictureFile): Promise<Buffer> {
-  turbo ??= (require('@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs') as () => Promise<{ JPEGEncoder: new () => JpegEncoder }>)()
-  const encoder = new (await turbo).JPEGEncoder()
-  try {
+  const coded = await turbo.lend(({ JPEGEncoder }) => withBound(new JPEGEncoder(), encoder => {
     encoder.getDecodedBuffer({ width, height, bitsPerSample: 8, componentCount: channels, isSigned: false }).set(pixels)
     encoder.setProgressive(false)
     encoder.setQuality(quality)
     encoder.setSubSampling(channels === 3 && quality < FULL_COLOUR_QUALITY ? 2 : 0)
     encoder.encode()
-    // Its memory is the module's own, and gone with the next picture.
-    const coded = Buffer.from(encoder.getEncodedBuffer())
-    return icc === undefined ? coded : Buffer.concat([coded.subarray(0, 2), ...profileSegments(icc), coded.subarray(2)])
-  } finally {
-    encoder.delete()
-  }
+    return Buffer.from(encoder.getEncodedBuffer())
+  }))
+  return icc === undefined ? coded : Buffer.concat([coded.subarray(0, 2), ...profileSegments(icc), coded.subarray(2)])
 }
 
 /** From here on a picture keeps all of its colour samples: thin coloured lines of ultrasound. */
@@ -113,6 +109,8 @@ function profileChunk (icc: Uint8Array): Buffer {
   chunk.writeUInt32BE(crc32(body), body.length + 4)
   return chunk
 }
+
+const require = createRequire(import.meta.url)
 
 interface GifEncoder {
   writeHeader (): void
