@@ -14,6 +14,7 @@ import { openPacs } from './pacs/pacs.ts'
 import { openPixelPool } from './pixels/pool.ts'
 import { openGate } from './wado/gate.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
+import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
 
 export interface Box {
@@ -33,14 +34,16 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
   try {
     const bulkDataUri = bulkDataPath(config.http.prefix)
     const metadata = new SeriesMetadata(bulkDataUri)
+    const renditions = new Renditions()
     const cache = await Cache.open(config.cache, {
+      onRemoved: ({ studyUid, seriesUid }) => { renditions.forget(studyUid, seriesUid) },
       onEvicted: facts => { log.info(facts, 'series evicted') },
       onFailed: error => { log.error({ err: error }, 'the disk or the index of the cache refused something') },
       onRecovered: facts => { log.warn(facts, 'series recovered from its pack') },
       // Made while nobody waits for it.
       onSettled: pack => { metadata.of(pack).catch(error => { if (!closing) log.warn({ err: error }, 'metadata could not be made') }) }
     })
-    open.push(cache, metadata)
+    open.push(cache, metadata, renditions)
     const pacs = await openPacs(config, cache, log)
     open.push(pacs)
     const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
@@ -60,6 +63,7 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         bulkDataUri,
         supply: pacs.supply,
         pixels,
+        renditions,
         query: pacs.query,
         gate: openGate,
         base: request => `${request.protocol}://${request.host}${prefix}`

@@ -17,6 +17,7 @@ import { EXPLICIT_LE, transferSyntax } from '#standards/dicom/transfer-syntax.ts
 import { categoryOf, type Category } from '#standards/dicomweb/rendered-media.ts'
 import { pixelFormatOf } from '#standards/pixels/pixel-format-of.ts'
 import type { PixelFormat } from '#standards/pixels/pixel-format.ts'
+import { presentationOf, type Presentation } from '#standards/pixels/presentation.ts'
 import { copyFrom, type Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
 
@@ -35,8 +36,12 @@ export interface PictureSource {
   readonly head: DicomJson
   readonly category: Category | undefined
   readonly frames: number
-  /** Where frames are mapped, and of what kind they are. @throws RequestError DATA_MALFORMED, naming the instance */
+  /** Of what kind its pixels are. @throws RequestError DATA_MALFORMED, naming the instance */
   readonly format: () => PixelFormat
+  /** How a frame wants to be shown. @throws RequestError DATA_MALFORMED */
+  readonly presentation: (frame: number) => Presentation
+  /** Runs something on the head whose errors are to name the instance. */
+  readonly named: <T>(work: () => T) => T
   /** Bytes of a frame, from 1; known before they are read. */
   readonly frameBytes: (frame: number) => Promise<number>
   /** @throws RequestError FRAME_UNKNOWN, DATA_MALFORMED, NOT_OFFERED */
@@ -78,6 +83,7 @@ function sourceOf (stored: Stored, read: Read, bytes: Buffer, transferSyntaxUid:
   const head = decodeDataset(bytes, transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => path, bulkDataBytesMin: Infinity })
   const frames = pixelOffset === undefined ? 0 : Math.max(Number(firstText(head, '00280008') ?? 1) || 1, 1)
   let map: Promise<FrameMap> | undefined
+  let presented: { frame: number, presentation: Presentation } | undefined
   const ranges = async (frame: number) => {
     // A big endian or implicit object is read as it is: only what lies in it is looked for.
     map ??= mapFrames(read, { transferSyntaxUid, datasetBytes, pixelOffset: pixelOffset as number, head })
@@ -89,6 +95,11 @@ function sourceOf (stored: Stored, read: Read, bytes: Buffer, transferSyntaxUid:
     category: categoryOf({ sopClassUid: stored.sopClassUid, transferSyntaxUid: stored.transferSyntaxUid, hasPixels: pixelOffset !== undefined, frames }),
     frames,
     format: () => namedNow(stored, () => pixelFormatOf(head)),
+    presentation: frame => {
+      if (presented?.frame !== frame) presented = { frame, presentation: namedNow(stored, () => presentationOf(head, frame)) }
+      return presented.presentation
+    },
+    named: work => namedNow(stored, work),
     frameBytes: async frame => await named(stored, async () => (await ranges(frame)).reduce((sum, { length }) => sum + length, 0)),
     frame: async frame => await named(stored, async () => {
       const pieces: Buffer[] = []

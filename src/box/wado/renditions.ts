@@ -92,11 +92,9 @@ export class Renditions {
 
   async #share (name: RenditionName, making: Making, signal: AbortSignal): Promise<Buffer> {
     making.waiting++
-    let leave = (): void => {}
-    const left = new Promise<never>((_, reject) => {
-      leave = () => { reject(signal.reason) }
-      signal.addEventListener('abort', leave)
-    })
+    const { promise: left, reject } = Promise.withResolvers<never>()
+    const leave = (): void => { reject(signal.reason) }
+    signal.addEventListener('abort', leave)
     try {
       return await Promise.race([making.bytes, left])
     } finally {

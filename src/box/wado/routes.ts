@@ -12,11 +12,14 @@ import { parseFrames } from '#standards/dicomweb/paths.ts'
 import { serveMetadata, type DescribeParts } from './describe.ts'
 import { serveFrames } from './frames.ts'
 import { serveObjects } from './objects.ts'
+import { serveRendered } from './rendered.ts'
+import type { RenderParts } from './rendered-as.ts'
 import { serveSearch, type SearchParts } from './search.ts'
+import { serveThumbnail } from './thumbnail.ts'
 import type { Target } from '../pacs/object-set.ts'
 
 /** All that this room needs from the others. */
-export interface WadoParts extends DescribeParts, SearchParts {}
+export interface WadoParts extends DescribeParts, SearchParts, RenderParts {}
 
 interface Path { study?: string, series?: string, instance?: string, frames?: string }
 
@@ -26,7 +29,6 @@ const INSTANCE = `${SERIES}/instances/:instance`
 
 /** Resources of the standard that come later; asked for by name they are told so. */
 const LATER = [
-  ...[STUDY, SERIES, INSTANCE, `${INSTANCE}/frames/:frames`].flatMap(path => [`${path}/rendered`, `${path}/thumbnail`]),
   ...[STUDY, SERIES, INSTANCE].map(path => `${path}/bulkdata`),
   `${INSTANCE}/bulkdata/*`
 ]
@@ -50,9 +52,17 @@ export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
   for (const path of [STUDY, SERIES, INSTANCE]) {
     retrieve(path, async (request, reply, target) => { await serveObjects(parts, request, reply, target) })
     retrieve(`${path}/metadata`, async (request, reply, target) => { await serveMetadata(parts, request, reply, target) })
+    retrieve(`${path}/rendered`, async (request, reply, target) => { await serveRendered(parts, request, reply, target) })
+    retrieve(`${path}/thumbnail`, async (request, reply, target) => { await serveThumbnail(parts, request, reply, target) })
   }
   retrieve(`${INSTANCE}/frames/:frames`, async (request, reply, target) => {
     await serveFrames(parts, request, reply, target as Required<Target>, parseFrames((request.params as Required<Path>).frames))
+  })
+  retrieve(`${INSTANCE}/frames/:frames/rendered`, async (request, reply, target) => {
+    await serveRendered(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
+  })
+  retrieve(`${INSTANCE}/frames/:frames/thumbnail`, async (request, reply, target) => {
+    await serveThumbnail(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
   })
   for (const path of LATER) {
     app.get(path, async () => { throw new RequestError('NOT_OFFERED', 'this resource is not served by this release') })

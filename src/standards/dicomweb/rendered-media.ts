@@ -11,16 +11,20 @@ import type { Offer } from './accept.ts'
 
 export type Category = 'single' | 'multi' | 'video' | 'report' | 'pdf' | 'cda'
 
-const STILL = ['image/jpeg', 'image/png', 'image/gif']
+/** What one frame can be, ours first. */
+export const STILL = ['image/jpeg', 'image/png', 'image/gif']
 
 /** Ours first. What a video is, only its bytes tell: its list is the caller's to make. */
 const TYPES: Readonly<Record<Exclude<Category, 'video'>, readonly string[]>> = {
   single: STILL,
   multi: ['image/gif', 'image/jpeg', 'image/png'],
-  report: ['text/html', 'text/plain', 'text/xml'],
+  report: ['text/html', 'text/plain'],
   pdf: ['application/pdf'],
   cda: ['text/xml']
 }
+
+/** Whatever some object can be shown as. */
+export const EVERY_TYPE = [...new Set([...Object.values(TYPES).flat(), 'video/mp4', 'video/mpeg', 'video/mp2t', 'video/h264', 'video/h265'])]
 
 const REPORTS = '1.2.840.10008.5.1.4.1.1.88.'
 const ENCAPSULATED: ReadonlyMap<string, Category> = new Map([

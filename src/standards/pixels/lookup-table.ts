@@ -70,33 +70,32 @@ function wordsOf (item: DicomJson, tag: Tag, length?: number): Uint16Array | und
 
 /** PS3.3 §C.7.9.2: discrete, linear and indirect segments. */
 function expandSegments (words: Uint16Array, length: number, tag: Tag): Uint16Array {
-  const entries = new Uint16Array(length)
-  let filled = 0
-  const put = (value: number): void => {
-    if (filled < length) entries[filled++] = value
+  const table = { entries: new Uint16Array(length), filled: 0 }
+  for (let at = 0; at < words.length && table.filled < length;) at = expandSegment(words, at, table, tag, false)
+  return table.entries.subarray(0, table.filled)
+}
+
+/** @returns where the next segment begins */
+function expandSegment (words: Uint16Array, at: number, table: { readonly entries: Uint16Array, filled: number }, tag: Tag, nested: boolean): number {
+  if (at + 2 > words.length) throw malformed(tag)
+  const { entries } = table
+  const [code, count] = [words[at], words[at + 1]]
+  const put = (value: number): void => { if (table.filled < entries.length) entries[table.filled++] = value }
+  if (code === DISCRETE) {
+    for (let place = 0; place < count; place++) put(words[at + 2 + place] ?? 0)
+    return at + 2 + count
   }
-  /** @returns where the next segment begins */
-  const segment = (at: number, nested: boolean): number => {
-    if (at + 2 > words.length) throw malformed(tag)
-    const [code, count] = [words[at], words[at + 1]]
-    if (code === DISCRETE) {
-      for (let place = 0; place < count; place++) put(words[at + 2 + place] ?? 0)
-      return at + 2 + count
-    }
-    if (code === LINEAR) {
-      const from = filled === 0 ? 0 : entries[filled - 1]
-      const to = words[at + 2] ?? 0
-      for (let place = 1; place <= count; place++) put(Math.round(from + (to - from) * place / count))
-      return at + 3
-    }
-    if (code !== INDIRECT || nested) throw malformed(tag)
-    let copied = words[at + 2] + words[at + 3] * 0x10000
-    // What is full stays so: a table of 65536 entries cannot make us copy for ever.
-    for (let turn = 0; turn < count && filled < length; turn++) copied = segment(copied, true)
-    return at + 4
+  if (code === LINEAR) {
+    const from = table.filled === 0 ? 0 : entries[table.filled - 1]
+    const to = words[at + 2] ?? 0
+    for (let place = 1; place <= count; place++) put(Math.round(from + (to - from) * place / count))
+    return at + 3
   }
-  for (let at = 0; at < words.length && filled < length;) at = segment(at, false)
-  return entries.subarray(0, filled)
+  if (code !== INDIRECT || nested) throw malformed(tag)
+  let copied = (words[at + 2] ?? 0) + (words[at + 3] ?? 0) * 0x10000
+  // What is full stays so: a table of 65536 entries cannot make us copy for ever.
+  for (let turn = 0; turn < count && table.filled < entries.length; turn++) copied = expandSegment(words, copied, table, tag, true)
+  return at + 4
 }
 
 const DISCRETE = 0
