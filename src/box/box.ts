@@ -11,10 +11,12 @@ import type { Config } from './config.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
 import { openPacs } from './pacs/pacs.ts'
+import { openPixelPool } from './pixels/pool.ts'
 import { openGate } from './wado/gate.ts'
 import { Health } from './wado/health.ts'
 import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
+import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
 
 export interface Box {
@@ -34,19 +36,23 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
   try {
     const bulkDataUri = bulkDataPath(config.http.prefix)
     const metadata = new SeriesMetadata(bulkDataUri)
+    const renditions = new Renditions()
     const cache = await Cache.open(config.cache, {
+      onRemoved: ({ studyUid, seriesUid }) => { renditions.forget(studyUid, seriesUid) },
       onEvicted: facts => { log.info(facts, 'series evicted') },
       onFailed: error => { log.error({ err: error }, 'the disk or the index of the cache refused something') },
       onRecovered: facts => { log.warn(facts, 'series recovered from its pack') },
       // Made while nobody waits for it.
       onSettled: pack => { metadata.of(pack).catch(error => { if (!closing) log.warn({ err: error }, 'metadata could not be made') }) }
     })
-    open.push(cache, metadata)
+    open.push(cache, metadata, renditions)
     const pacs = await openPacs(config, cache, log)
     open.push(pacs)
+    const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
+    open.push(pixels)
     if (config.adminSocket !== undefined) {
       const admin = httpServer({ connectionsMax: 16 }, log)
-      adminRoutes(admin, { cache, pacs })
+      adminRoutes(admin, { cache, pacs, pixels })
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
@@ -58,6 +64,8 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         metadata,
         bulkDataUri,
         supply: pacs.supply,
+        pixels,
+        renditions,
         query: pacs.query,
         gate: openGate,
         base: baseUrl(config.http),

@@ -182,11 +182,12 @@ ${EXITS}`
   },
 
   status: {
-    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads }) => [
+    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads, pixels }) => [
       `Up for                ${duration(upSeconds)}, memory ${bytes(residentBytes)}`,
       `PACS                  ${{ closed: 'reachable', open: 'left alone after failures', 'half-open': 'being tried' }[pacs.breaker]}; associations: ${pacs.lent} in use, ${pacs.idle} in reserve, ${pacs.waiting} requests waiting`,
       `Reads                 ${reads.held} from the cache, ${reads.retrieved} from the PACS`,
       `Cache                 ${cache.series} series, ${bytes(cache.bytes)}`,
+      `Pixels                ${pixels.workers} threads with ${bytes(pixels.workerBytes)} of that memory, ${pixels.busy} at work; ${pixels.lanes} requests, ${pixels.waiting} frames waiting; ${pixels.lost} threads lost`,
       `Retrieves under way   ${retrieves.length === 0 ? 'none' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid}: ${arrived} objects arrived, ${readers} readers`)
     ].map(line => line.trimEnd()).join('\n')

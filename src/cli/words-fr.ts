@@ -194,11 +194,12 @@ ${EXITS}`
   },
 
   status: {
-    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads }: Status): string => [
+    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads, pixels }: Status): string => [
       `En marche depuis      ${duration(upSeconds)}, mémoire ${bytes(residentBytes)}`,
       `PACS                  ${{ closed: 'joignable', open: 'laissé au repos après des échecs', 'half-open': 'à l\'essai' }[pacs.breaker]} ; associations : ${pacs.lent} en service, ${pacs.idle} en réserve, ${pacs.waiting} demande(s) en attente`,
       `Lectures              ${reads.held} servies du cache, ${reads.retrieved} par le PACS`,
       `Cache                 ${cache.series} série(s), ${bytes(cache.bytes)}`,
+      `Pixels                ${pixels.workers} tâche(s) occupant ${bytes(pixels.workerBytes)} de cette mémoire, ${pixels.busy} au travail ; ${pixels.lanes} demande(s), ${pixels.waiting} vue(s) en attente ; ${pixels.lost} tâche(s) perdue(s)`,
       `Rapatriements en cours ${retrieves.length === 0 ? 'aucun' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid} : ${arrived} objet(s) arrivé(s), ${readers} lecteur(s)`)
     ].map(line => line.trimEnd()).join('\n')

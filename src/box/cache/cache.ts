@@ -43,6 +43,8 @@ export interface CacheEvents {
   /** A series has settled, whole. */
   readonly onSettled?: (pack: Pack) => void
   readonly onEvicted?: (series: { studyUid: string, seriesUid: string, bytes: number }) => void
+  /** A series is gone from here, whatever the reason: nothing made of it may be given any more. */
+  readonly onRemoved?: (series: { studyUid: string, seriesUid: string }) => void
   readonly onRecovered?: (series: { studyUid: string, seriesUid: string, instances: number, bytesCut: number }) => void
   /** The disk or the index refused something that can wait. */
   readonly onFailed?: (error: unknown) => void
@@ -279,6 +281,7 @@ export class Cache {
     const series = this.#shelves.get(studyUid)
     series?.delete(seriesUid)
     if (series?.size === 0) this.#shelves.delete(studyUid)
+    this.#events.onRemoved?.({ studyUid, seriesUid })
     // The index first, so that a power cut leaves no row without its pack; but on a full disk it may need
     // the room that the pack takes.
     const forget = (): void => { this.#index.removeSeries(studyUid, seriesUid) }
