@@ -147,8 +147,8 @@ test('what is cut, nested without end or longer than its frame is told, not foll
   t.end()
 })
 
-/** Not whole, which is told; the third lacks the delimiter after its last fragment. */
-const CUT = new Set(['MR_truncated.dcm', 'rtplan_truncated.dcm', 'SC_rgb_jpeg.dcm'])
+/** Two are not whole, which is told; one lacks the delimiter after its last fragment; one begins with nothing that tells what it is. */
+const CUT = new Set(['MR_truncated.dcm', 'rtplan_truncated.dcm', 'SC_rgb_jpeg.dcm', 'no_meta.dcm'])
 
 test('every sample says the same after being rewritten, as DCMTK reads both', { skip: skipWithoutShared || skipWithoutDcmtk }, t => {
   const folder = mkdtempSync(join(tmpdir(), 'drimbox-recode-'))
@@ -166,10 +166,12 @@ test('every sample says the same after being rewritten, as DCMTK reads both', { 
       // Implicit form can't tell bytes from words.
       return dcmtk('dcm2json', path).replaceAll('"OB"', '"OW"')
     }
+    // What they say besides, others say as well; DCMTK takes seconds for them.
+    if (file.length > 1 << 20) continue
     const original = said(from === DEFLATED_LE ? EXPLICIT_LE : from, dataset)
     if (original === '') unread.push(name)
     for (const to of transferSyntax(from).encapsulated ? [from] : [EXPLICIT_LE, IMPLICIT_LE]) {
-      const rewritten = rewrite(dataset, from, to, undefined, [4096, 17, 1])
+      const rewritten = rewrite(dataset, from, to, undefined, [1 << 16, 17, 1])
       if (to === from) t.ok(rewritten.equals(dataset), `${name} stays as it is`)
       else t.equal(said(to, rewritten), original, `${name} to ${transferSyntax(to).name}`)
     }
