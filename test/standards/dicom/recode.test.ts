@@ -150,6 +150,11 @@ test('what is cut, nested without end or longer than its frame is told, not foll
 /** Two are not whole, which is told; one lacks the delimiter after its last fragment; one begins with nothing that tells what it is. */
 const CUT = new Set(['MR_truncated.dcm', 'rtplan_truncated.dcm', 'SC_rgb_jpeg.dcm', 'no_meta.dcm'])
 
+/** Implicit form can't tell bytes from words, and nothing of private attributes. */
+function withoutVrs (key: string, value: unknown): unknown {
+  return key === 'vr' || /^.{3}[13579BDF].{4}$/.test(key) ? undefined : value
+}
+
 test('every sample says the same after being rewritten, as DCMTK reads both', { skip: skipWithoutShared || skipWithoutDcmtk }, t => {
   const folder = mkdtempSync(join(tmpdir(), 'drimbox-recode-'))
   t.teardown(async () => { await rm(folder, { recursive: true }) })
@@ -160,20 +165,24 @@ test('every sample says the same after being rewritten, as DCMTK reads both', { 
     const meta = readPart10Head(file)
     const from = meta.transferSyntaxUid
     const dataset = from === DEFLATED_LE ? inflateRawSync(file.subarray(meta.datasetOffset)) : file.subarray(meta.datasetOffset)
-    const said = (syntax: string, set: Buffer): string => {
+    if (transferSyntax(from).encapsulated || from === DEFLATED_LE) {
+      t.ok(rewrite(dataset, EXPLICIT_LE, EXPLICIT_LE, undefined, [1 << 16, 17, 1]).equals(dataset), `${name} stays as it is`)
+      continue
+    }
+    const said = (syntax: string, set: Buffer, isImplicit: boolean): unknown => {
       const path = join(folder, 'object.dcm')
       writeFileSync(path, Buffer.concat([encodePart10Head({ ...meta, transferSyntaxUid: syntax }), set]))
-      // Implicit form can't tell bytes from words.
-      return dcmtk('dcm2json', path).replaceAll('"OB"', '"OW"')
+      return JSON.parse(dcmtk('dcm2json', path) || 'null', isImplicit ? withoutVrs : undefined)
     }
-    // What they say besides, others say as well; DCMTK takes seconds for them.
-    if (file.length > 1 << 20) continue
-    const original = said(from === DEFLATED_LE ? EXPLICIT_LE : from, dataset)
-    if (original === '') unread.push(name)
-    for (const to of transferSyntax(from).encapsulated ? [from] : [EXPLICIT_LE, IMPLICIT_LE]) {
+    for (const to of [EXPLICIT_LE, IMPLICIT_LE]) {
       const rewritten = rewrite(dataset, from, to, undefined, [1 << 16, 17, 1])
-      if (to === from) t.ok(rewritten.equals(dataset), `${name} stays as it is`)
-      else t.equal(said(to, rewritten), original, `${name} to ${transferSyntax(to).name}`)
+      if (to === from) {
+        t.ok(rewritten.equals(dataset), `${name} stays as it is`)
+      } else {
+        const original = said(from, dataset, to === IMPLICIT_LE)
+        if (original === null) unread.push(name)
+        t.strictSame(said(to, rewritten, to === IMPLICIT_LE), original, `${name} to ${transferSyntax(to).name}`)
+      }
     }
   }
   t.comment(`DCMTK gives up on ${unread.join()}`)
