@@ -4,6 +4,8 @@
  * Rooms open in order of need and close in the reverse order; nothing is served by half a box.
  */
 
+import { join } from 'node:path'
+import type { FastifyRequest } from 'fastify'
 import { pino, type Logger } from 'pino'
 import { adminRoutes } from './admin/routes.ts'
 import { Cache } from './cache/cache.ts'
@@ -14,6 +16,8 @@ import { openPacs } from './pacs/pacs.ts'
 import { openGate } from './wado/gate.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { wadoRoutes } from './wado/routes.ts'
+import { stowRoutes } from './stow/routes.ts'
+import { Spool } from './stow/spool.ts'
 
 export interface Box {
   /** URL of the DICOMweb root; a path when it listens on a socket. */
@@ -48,17 +52,26 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
-    const http = httpServer(config.http, log)
+    const http = httpServer({ ...config.http, takesUploads: config.stow.enabled }, log)
     open.push(http)
     const { prefix } = config.http
+    const base = (request: FastifyRequest): string => `${request.protocol}://${request.host}${prefix}`
     await http.register(async app => {
+      stowRoutes(app, {
+        settings: config.stow,
+        spool: new Spool({ folder: join(config.cache.folder, 'stow'), bytesMax: config.stow.spoolBytesMax, diskFreeBytesMin: config.cache.diskFreeBytesMin }),
+        deliver: pacs.deliver,
+        changed: async (studyUid, seriesUids) => { await pacs.supply.changed(studyUid, seriesUids) },
+        gate: openGate,
+        base
+      })
       wadoRoutes(app, {
         metadata,
         bulkDataUri,
         supply: pacs.supply,
         query: pacs.query,
         gate: openGate,
-        base: request => `${request.protocol}://${request.host}${prefix}`
+        base
       })
     }, { prefix })
     const address = await listenOn(http, config.http)

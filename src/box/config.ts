@@ -82,6 +82,13 @@ const Cache = Type.Object({
   diskFreeBytesMin: Type.Integer({ default: GIB, minimum: 0, description: 'what the disk keeps free for everything else' })
 }, closed)
 
+const Stow = Type.Object({
+  enabled: Type.Boolean({ default: false, description: 'whether callers may store into the PACS (STOW-RS)' }),
+  requestsMax: Type.Integer({ default: 4, minimum: 1, maximum: 64, description: 'callers that store at the same time' }),
+  objectBytesMax: Type.Integer({ default: 4 * GIB, minimum: 1 << 20, maximum: 64 * GIB, description: 'longer objects are refused' }),
+  spoolBytesMax: Type.Integer({ default: 8 * GIB, minimum: 1 << 20, description: 'objects that wait on the cache\'s disk to be stored, all together' })
+}, { ...closed, default: {} })
+
 const Freshness = Type.Object({
   youngDays: Type.Number({ default: 2, minimum: 0, maximum: 365, description: 'a study this young may still grow' }),
   youngSecondsMax: seconds('a young study is counted again after so long', 60, 0, 86400),
@@ -95,6 +102,7 @@ export const ConfigSchema = Type.Object({
   http: Type.Object(Http.properties, { ...closed, default: {} }),
   cache: Cache,
   freshness: Freshness,
+  stow: Stow,
   adminSocket: Type.Optional(Type.String({ description: 'UNIX socket for the command line' })),
   logLevel: Type.Union(['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map(level => Type.Literal(level)), { default: 'info' })
 }, closed)
