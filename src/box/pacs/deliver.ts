@@ -46,8 +46,8 @@ interface Waiting {
   again?: boolean
 }
 
-/** Presentation contexts of one association, less that of Verification. */
-const PAIRS_MAX = 127
+/** Of the 128 presentation contexts of an association one is Verification's, and each pair may need a second one. */
+const PAIRS_MAX = 63
 /** A caller on a LAN sends the next object within this; one on a line that is slower than the PACS doesn't keep the PACS. */
 const LINGER_MS = 1500
 /** Associations in a row that end without a single answer before the PACS is believed to be gone. */
@@ -164,7 +164,11 @@ export class Delivery {
     return this.#signal.aborted ? undefined : this.#queue.shift()
   }
 
-  /** Verification as well, so that a PACS that takes none of the classes says so for each, instead of aborting. */
+  /**
+   * Verification as well, so that a PACS that takes none of the classes says so for each, instead of
+   * aborting; and each class in the default transfer syntax (PS3.5 §10.1), which tells whether it is the
+   * class or the syntax that isn't taken.
+   */
   #proposals (): Proposal[] {
     for (const { object: { sopClassUid, transferSyntaxUid } } of this.#queue) {
       const proposal: Proposal = { abstractSyntax: sopClassUid, transferSyntaxes: [transferSyntaxUid] }
@@ -175,7 +179,10 @@ export class Delivery {
     const [first] = this.#queue
     const own = pairOf({ abstractSyntax: first.object.sopClassUid, transferSyntaxes: [first.object.transferSyntaxUid] })
     const others = [...this.#pairs].filter(([pair]) => pair !== own).map(([, proposal]) => proposal)
-    return [{ abstractSyntax: VERIFICATION, transferSyntaxes: [IMPLICIT_LE] }, this.#pairs.get(own)!, ...others.slice(1 - PAIRS_MAX)]
+    const pairs = [this.#pairs.get(own)!, ...others.slice(1 - PAIRS_MAX)]
+    const classes = [VERIFICATION, ...new Set(pairs.map(({ abstractSyntax }) => abstractSyntax))]
+    const plain = classes.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes: [IMPLICIT_LE] }))
+    return [...pairs, ...plain.filter(proposal => !this.#pairs.has(pairOf(proposal)))]
   }
 }
 
@@ -186,6 +193,7 @@ function pairOf ({ abstractSyntax, transferSyntaxes }: Proposal): string {
 /** Where the PACS accepted no context for this object: because of its class, or of its syntax. */
 function refusalOf (association: Association, { sopClassUid, transferSyntaxUid }: Deliverable): number | undefined {
   if (association.contexts.some(context => context.abstractSyntax === sopClassUid && context.transferSyntax === transferSyntaxUid)) return undefined
+  if (association.contexts.some(context => context.abstractSyntax === sopClassUid)) return FAILURE.transferSyntaxUnsupported
   const refusal = association.refusals.find(({ abstractSyntax, transferSyntaxes }) => abstractSyntax === sopClassUid && transferSyntaxes[0] === transferSyntaxUid)
   if (refusal?.why === 'transfer-syntaxes-not-supported') return FAILURE.transferSyntaxUnsupported
   return refusal?.why === 'user-rejection' ? FAILURE.notAuthorized : FAILURE.sopClassUnsupported
