@@ -98,6 +98,12 @@ const Pixels = Type.Object({
   idleSeconds: seconds('a thread without work ends after so long', 30, 1, 3600),
   callersMax: Type.Integer({ default: 256, minimum: 1, maximum: 10000, description: 'requests that may wait for these threads at the same time' })
 }, closed)
+const Stow = Type.Object({
+  enabled: Type.Boolean({ default: false, description: 'whether callers may store into the PACS (STOW-RS)' }),
+  requestsMax: Type.Integer({ default: 4, minimum: 1, maximum: 64, description: 'callers that store at the same time' }),
+  objectBytesMax: Type.Integer({ default: 4 * GIB, minimum: 1 << 20, maximum: 64 * GIB, description: 'longer objects are refused' }),
+  spoolBytesMax: Type.Integer({ default: 8 * GIB, minimum: 1 << 20, description: 'objects that wait on the cache\'s disk to be stored, all together' })
+}, { ...closed, default: {} })
 
 const Freshness = Type.Object({
   youngDays: Type.Number({ default: 2, minimum: 0, maximum: 365, description: 'a study this young may still grow' }),
@@ -113,6 +119,7 @@ export const ConfigSchema = Type.Object({
   cache: Cache,
   freshness: Freshness,
   pixels: Type.Object(Pixels.properties, { ...closed, default: {} }),
+  stow: Stow,
   adminSocket: Type.Optional(Type.String({ description: 'UNIX socket for the command line' })),
   logLevel: Type.Union(['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map(level => Type.Literal(level)), { default: 'info' })
 }, closed)

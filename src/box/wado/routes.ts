@@ -39,8 +39,8 @@ const INSTANCE = `${SERIES}/instances/:instance`
 /** HEAD is answered as GET is, without a body, and without moving anything from the PACS. */
 const READ = ['GET', 'HEAD']
 
-export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
-  const resources = new Resources(app, DESCRIBED)
+/** @param resources those of other rooms, where they share our paths */
+export function wadoRoutes (app: FastifyInstance, parts: WadoParts, resources: Resources = new Resources(app, DESCRIBED)): void {
   const capabilities: CapabilityParts = { ...parts, get routes () { return resources.routes } }
   const read = (url: string, serve: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
     app.route({
