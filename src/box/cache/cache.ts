@@ -341,11 +341,18 @@ export class Cache {
         if (!isStoredUid(name)) continue
         const row = rows.get(`${studyUid}/${name}`)
         rows.delete(`${studyUid}/${name}`)
-        if (row === undefined) await this.#rescan(studyUid, name)
+        // One that can't be read doesn't keep the box from opening: the PACS has it.
+        if (row === undefined) await this.#rescan(studyUid, name).catch(async error => { await this.#giveUp(join(folder, studyUid, name), error) })
         else Object.assign(this.#shelf(studyUid, name), { row, indexed: true })
       }
     }
     for (const { studyUid, seriesUid } of rows.values()) this.#index.removeSeries(studyUid, seriesUid)
+  }
+
+  /** What can't be read goes, if the disk lets it: it must not be in the way when the PACS sends it again. */
+  async #giveUp (folder: string, error: unknown): Promise<void> {
+    this.#events.onFailed?.(error)
+    await discard(folder).catch(() => {})
   }
 
   async #rescan (studyUid: string, seriesUid: string): Promise<void> {
