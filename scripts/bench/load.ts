@@ -71,5 +71,7 @@ export async function refusal (url: string, accept: string): Promise<string | un
     return undefined
   }
   const text = await answer.text()
-  return `answers ${answer.status} ${text.replace(/\s+/g, ' ').replaceAll('|', '/').slice(0, 160)}`
+  // A problem of ours says it with its code (RFC 9457).
+  const code = /"code":\s*"([A-Z_]+)"/.exec(text)?.[1]
+  return `the server answers ${answer.status} ${code ?? text.replace(/\s+/g, ' ').replaceAll('|', '/').slice(0, 80)}`
 }

@@ -80,7 +80,7 @@ async function startFiles (name: keyof typeof STORESCP, folder: string, port: nu
 }
 
 async function startPack (folder: string, port: number, { host, within }: Where): Promise<Made> {
-  const process = await start('pack receiver', NODE, [...NODE_FLAGS, join(import.meta.dirname, 'receivers/pack.ts'), `--folder=${folder}`, `--port=${port}`], { within, ready: { host, port }, env: NODE_ENVIRONMENT })
+  const process = await start('pack receiver', NODE, [...NODE_FLAGS, join(import.meta.dirname, 'receivers/pack.ts'), `--folder=${folder}`, `--host=${host}`, `--port=${port}`], { within, ready: { host, port }, env: NODE_ENVIRONMENT })
   return {
     process,
     title: 'PACK',

@@ -5,6 +5,7 @@ import { cold, coldOverCable } from './rows/cold.ts'
 import { leaks } from './rows/leaks.ts'
 import { memory } from './rows/memory.ts'
 import { metadata } from './rows/metadata.ts'
+import { pacs } from './rows/pacs.ts'
 import { qido } from './rows/qido.ts'
 import { receiving, receivingOverCable, receivingRaw } from './rows/receiving.ts'
 import { rendered } from './rows/rendered.ts'
@@ -13,5 +14,5 @@ import { transcoding } from './rows/transcoding.ts'
 import { ins, warm } from './rows/warm.ts'
 
 export const ROWS: readonly Row[] = [
-  cold, coldOverCable, receiving, receivingRaw, receivingOverCable, warm, ins, single, metadata, rendered, transcoding, qido, memory, leaks
+  cold, coldOverCable, receiving, receivingRaw, receivingOverCable, warm, ins, single, metadata, rendered, transcoding, qido, pacs, memory, leaks
 ]

@@ -15,7 +15,7 @@ import { startOrthanc, type Orthanc, type PacsPeer } from './peers/orthanc.ts'
 import { startStoreScp, type StoreScp } from './peers/storescp.ts'
 import { freePort } from './processes.ts'
 
-const TITLES = ['BOX', 'BOX4', 'BOXQR', 'BOXQR4', 'BOXSLOW', 'BOXLONG', 'OUTWARD', 'FILES', 'SHIPPED'] as const
+const TITLES = ['BOX', 'BOX4', 'BOXQR', 'BOXQR4', 'BOXSLOW', 'BOXLONG', 'OUTWARD', 'FILES', 'SHIPPED', 'MEASURE'] as const
 type Title = typeof TITLES[number]
 
 /** Associations, and series moved at the same time, where a site's PACS bears more than one. */
@@ -40,6 +40,8 @@ export interface Site {
   readonly files: () => Promise<StoreScp>
   readonly filesAsShipped: () => Promise<StoreScp>
   readonly nginx: () => Promise<Nginx>
+  /** A title that every archive may send to, and its port; nobody listens there by himself. */
+  readonly measurer: { readonly title: string, readonly port: number }
   /** Where a PACS is reached from the near end. */
   placeOf (pacs: PacsPeer): Promise<Place>
 }
@@ -88,6 +90,7 @@ export async function openSite (kept: string, folder: string, data: Data, cable?
     files: lazily(async () => await startStoreScp(join(folder, 'files'), 'FILES', { port: ports.FILES, noDelay: true })),
     filesAsShipped: lazily(async () => await startStoreScp(join(folder, 'shipped'), 'SHIPPED', { port: ports.SHIPPED })),
     nginx: lazily(async () => await startNginx(join(folder, 'nginx'))),
+    measurer: { title: 'MEASURE', port: ports.MEASURE },
     placeOf
   }
 }

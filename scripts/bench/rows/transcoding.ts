@@ -23,8 +23,8 @@ import { pathOf } from './single.ts'
 
 const RATIO_MAX = 1.2
 const FIRST_BYTE_MS_MAX = 60
-/** Half a minute each; they don't vary. */
-const OPPONENT_ROUNDS = 2
+/** A minute each, and they don't vary. */
+const OPPONENT_ROUNDS = 1
 
 const TARGETS = [
   { name: 'explicit little endian', syntax: EXPLICIT_LE, tool: 'dcmdjpls', commands: 'exec dcmdjpls "$0" "$1/$2"' },
