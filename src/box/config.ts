@@ -90,6 +90,21 @@ const Cache = Type.Object({
   diskFreeBytesMin: Type.Integer({ default: GIB, minimum: 0, description: 'what the disk keeps free for everything else' })
 }, closed)
 
+const Pixels = Type.Object({
+  workersMax: Type.Integer({ default: 0, minimum: 0, maximum: 64, description: 'threads that decode and encode pixels; 0: one for each core' }),
+  frameMegapixelsMax: Type.Integer({ default: 128, minimum: 1, maximum: 1024, description: 'rows × columns of a frame that is decoded at all' }),
+  megabytesMax: Type.Integer({ default: 192, minimum: 16, maximum: 4096, description: 'coded and decoded bytes on their way to the threads and back' }),
+  jobSeconds: seconds('one frame may take so long', 60, 1, 600),
+  idleSeconds: seconds('a thread without work ends after so long', 30, 1, 3600),
+  callersMax: Type.Integer({ default: 256, minimum: 1, maximum: 10000, description: 'requests that may wait for these threads at the same time' })
+}, closed)
+const Stow = Type.Object({
+  enabled: Type.Boolean({ default: false, description: 'whether callers may store into the PACS (STOW-RS)' }),
+  requestsMax: Type.Integer({ default: 4, minimum: 1, maximum: 64, description: 'callers that store at the same time' }),
+  objectBytesMax: Type.Integer({ default: 4 * GIB, minimum: 1 << 20, maximum: 64 * GIB, description: 'longer objects are refused' }),
+  spoolBytesMax: Type.Integer({ default: 8 * GIB, minimum: 1 << 20, description: 'objects that wait on the cache\'s disk to be stored, all together' })
+}, { ...closed, default: {} })
+
 const Freshness = Type.Object({
   youngDays: Type.Number({ default: 2, minimum: 0, maximum: 365, description: 'a study this young may still grow' }),
   youngSecondsMax: seconds('a young study is counted again after so long', 60, 0, 86400),
@@ -103,6 +118,8 @@ export const ConfigSchema = Type.Object({
   http: Type.Object(Http.properties, { ...closed, default: {} }),
   cache: Cache,
   freshness: Freshness,
+  pixels: Type.Object(Pixels.properties, { ...closed, default: {} }),
+  stow: Stow,
   adminSocket: Type.Optional(Type.String({ description: 'UNIX socket for the command line' })),
   logLevel: Type.Union(['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map(level => Type.Literal(level)), { default: 'info' })
 }, closed)

@@ -43,6 +43,8 @@ export interface CacheEvents {
   /** A series has settled, whole. */
   readonly onSettled?: (pack: Pack) => void
   readonly onEvicted?: (series: { studyUid: string, seriesUid: string, bytes: number }) => void
+  /** A series is gone from here, whatever the reason: nothing made of it may be given any more. */
+  readonly onRemoved?: (series: { studyUid: string, seriesUid: string }) => void
   readonly onRecovered?: (series: { studyUid: string, seriesUid: string, instances: number, bytesCut: number }) => void
   /** The disk or the index refused something that can wait. */
   readonly onFailed?: (error: unknown) => void
@@ -279,6 +281,7 @@ export class Cache {
     const series = this.#shelves.get(studyUid)
     series?.delete(seriesUid)
     if (series?.size === 0) this.#shelves.delete(studyUid)
+    this.#events.onRemoved?.({ studyUid, seriesUid })
     // The index first, so that a power cut leaves no row without its pack; but on a full disk it may need
     // the room that the pack takes.
     const forget = (): void => { this.#index.removeSeries(studyUid, seriesUid) }
@@ -338,11 +341,18 @@ export class Cache {
         if (!isStoredUid(name)) continue
         const row = rows.get(`${studyUid}/${name}`)
         rows.delete(`${studyUid}/${name}`)
-        if (row === undefined) await this.#rescan(studyUid, name)
+        // One that can't be read doesn't keep the box from opening: the PACS has it.
+        if (row === undefined) await this.#rescan(studyUid, name).catch(async error => { await this.#giveUp(join(folder, studyUid, name), error) })
         else Object.assign(this.#shelf(studyUid, name), { row, indexed: true })
       }
     }
     for (const { studyUid, seriesUid } of rows.values()) this.#index.removeSeries(studyUid, seriesUid)
+  }
+
+  /** What can't be read goes, if the disk lets it: it must not be in the way when the PACS sends it again. */
+  async #giveUp (folder: string, error: unknown): Promise<void> {
+    this.#events.onFailed?.(error)
+    await discard(folder).catch(() => {})
   }
 
   async #rescan (studyUid: string, seriesUid: string): Promise<void> {

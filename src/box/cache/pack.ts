@@ -201,6 +201,11 @@ export class Pack {
     return this.#users > 0
   }
 
+  /** Its series was evicted or purged: nothing is to be kept of it. */
+  get removed (): boolean {
+    return this.#removed
+  }
+
   /** Held by whoever reads or appends; the last to let go closes the files. */
   use (): Disposable {
     this.#users++

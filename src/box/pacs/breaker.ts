@@ -2,7 +2,8 @@
  * Spares a PACS that is down, and ourselves the waiting: after several failures in a row nobody asks
  * it for a while, then one probe does, and its success opens the way again for all.
  *
- * A table of three states; the clock and the probe are handed in.
+ * A table of three states; the clock and the probe are handed in. The clock is one that nobody sets: a PACS
+ * isn't left alone for a year because the time of day was mended meanwhile.
  */
 
 import { PeerError } from '#core/errors.ts'
@@ -36,7 +37,8 @@ export class Breaker {
   /** Undefined until somebody has asked. */
   last: Encounter | undefined
 
-  constructor (settings: BreakerSettings, now: () => number = Date.now) {
+  /** @param now milliseconds, from anywhere, never set back */
+  constructor (settings: BreakerSettings, now: () => number = () => performance.now()) {
     this.#settings = settings
     this.#now = now
   }

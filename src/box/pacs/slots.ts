@@ -55,7 +55,7 @@ export class Slots {
     this.#settings = settings
     this.#dial = dial
     this.#now = now
-    this.#breaker = new Breaker(settings, () => now().getTime())
+    this.#breaker = new Breaker(settings)
   }
 
   get state (): { lent: number, idle: number, waiting: number, breaker: Breaker['state'] } {

@@ -100,6 +100,22 @@ export class Supply {
     await this.#parts.cache.purge(studyUid)
   }
 
+  /**
+   * Objects of these series were stored into the PACS: what is held of them may be of yesterday. A
+   * retrieve that is under way goes on; what it brought is forgotten once it has settled.
+   */
+  async changed (studyUid: string, seriesUids: Iterable<string>): Promise<void> {
+    const { cache } = this.#parts
+    const forget = async (): Promise<void> => {
+      for (const uid of seriesUids) await cache.purge(studyUid, uid)
+      const row = cache.study(studyUid)
+      if (row !== undefined) cache.settleStudy({ ...row, complete: false, checkedAt: 0 })
+    }
+    const found = this.#retrieves.get(studyUid)
+    if (found === undefined) await forget()
+    else void found.retrieve.settled.then(forget).catch(error => this.#parts.onUnsettled?.(error))
+  }
+
   /** Cancels what is under way and waits until it has settled. */
   async close (): Promise<void> {
     const all = [...this.#retrieves.values()]

@@ -8,6 +8,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { CapacityError, PeerError, RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
 import { jsonText, type DicomJson } from '#standards/dicom/json.ts'
@@ -98,10 +99,13 @@ export class SeriesMetadata {
   }
 }
 
-/** One line of facts, then the compressed bytes. */
+/**
+ * One line of facts, then the compressed bytes. Not forced to the disk: a power cut may leave a name with
+ * anything in it, so their own checksum is kept beside them.
+ */
 async function keep (pack: Pack, { deflated, crc, bytes }: Fragment, instances: number): Promise<void> {
   const path = join(pack.folder, FILE)
-  const facts = JSON.stringify({ version: 1, instances, crc, bytes })
+  const facts = JSON.stringify({ version: 2, instances, crc, bytes, deflatedBytes: deflated.length, deflatedCrc: crc32(deflated) })
   await writeFile(`${path}.new`, Buffer.concat([Buffer.from(facts + '\n'), deflated]))
   await rename(`${path}.new`, path)
 }
@@ -110,9 +114,11 @@ async function readKept (pack: Pack): Promise<Fragment | undefined> {
   try {
     const file = await readFile(join(pack.folder, FILE))
     const line = file.indexOf(0x0A)
-    const facts = JSON.parse(file.toString('latin1', 0, line)) as { version: number, instances: number, crc: number, bytes: number }
-    if (facts.version !== 1 || facts.instances !== pack.instances.size) return undefined
-    return { deflated: file.subarray(line + 1), crc: facts.crc, bytes: facts.bytes }
+    const facts = JSON.parse(file.toString('latin1', 0, line)) as { version: number, instances: number, crc: number, bytes: number, deflatedBytes: number, deflatedCrc: number }
+    const deflated = file.subarray(line + 1)
+    if (facts.version !== 2 || facts.instances !== pack.instances.size) return undefined
+    if (deflated.length !== facts.deflatedBytes || crc32(deflated) !== facts.deflatedCrc) return undefined
+    return { deflated, crc: facts.crc, bytes: facts.bytes }
   } catch {
     return undefined
   }

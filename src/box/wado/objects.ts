@@ -16,6 +16,7 @@ import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Supply } from '../pacs/supply.ts'
+import type { PixelPool } from '../pixels/pool.ts'
 import type { Gate, Grant } from './gate.ts'
 import { insRewrite, insTag } from './ins.ts'
 import { Outlet } from './outlet.ts'
@@ -25,6 +26,7 @@ import { bodyBytes, bytesOf, sendObjects, type Rewrite } from './send.ts'
 export interface ObjectParts {
   readonly supply: Pick<Supply, 'open' | 'holds'>
   readonly gate: Gate
+  readonly pixels: PixelPool
 }
 
 /** Answers one WADO-RS request for objects. */

@@ -6,7 +6,6 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { RequestError } from '#core/errors.ts'
 import { parseUid } from '#core/uid.ts'
 import { parseFrames } from '#standards/dicomweb/paths.ts'
 import { Resources } from '../http/resources.ts'
@@ -18,11 +17,14 @@ import { serveExistence } from './existence.ts'
 import { serveFrames } from './frames.ts'
 import { serveRoot, type Health } from './health.ts'
 import { serveObjects } from './objects.ts'
+import { serveRendered } from './rendered.ts'
+import type { RenderParts } from './rendered-as.ts'
 import { serveSearch, type SearchParts } from './search.ts'
+import { serveThumbnail } from './thumbnail.ts'
 import type { Target } from '../pacs/object-set.ts'
 
 /** All that this room needs from the others. */
-export interface WadoParts extends DescribeParts, SearchParts {
+export interface WadoParts extends DescribeParts, SearchParts, RenderParts {
   /** Path before these routes. */
   readonly prefix: string
   readonly health: Health
@@ -34,19 +36,14 @@ const STUDY = '/studies/:study'
 const SERIES = `${STUDY}/series/:series`
 const INSTANCE = `${SERIES}/instances/:instance`
 
-/** Resources of the standard that come later; asked for by name they are told so. */
-const LATER = [
-  ...[STUDY, SERIES, INSTANCE, `${INSTANCE}/frames/:frames`].flatMap(path => [`${path}/rendered`, `${path}/thumbnail`])
-]
 /** HEAD is answered as GET is, without a body, and without moving anything from the PACS. */
 const READ = ['GET', 'HEAD']
 
-export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
-  const resources = new Resources(app, DESCRIBED)
+/** @param resources those of other rooms, where they share our paths */
+export function wadoRoutes (app: FastifyInstance, parts: WadoParts, resources: Resources = new Resources(app, DESCRIBED)): void {
   const capabilities: CapabilityParts = { ...parts, get routes () { return resources.routes } }
-  const read = (url: string, serve: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>, later = false) => {
+  const read = (url: string, serve: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
     app.route({
-      config: { later },
       method: READ,
       url,
       async handler (request, reply) {
@@ -75,6 +72,8 @@ export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
   for (const path of [STUDY, SERIES, INSTANCE]) {
     retrieve(path, async (request, reply, target) => { await serveObjects(parts, request, reply, target) })
     retrieve(`${path}/metadata`, async (request, reply, target) => { await serveMetadata(parts, request, reply, target) })
+    retrieve(`${path}/rendered`, async (request, reply, target) => { await serveRendered(parts, request, reply, target) })
+    retrieve(`${path}/thumbnail`, async (request, reply, target) => { await serveThumbnail(parts, request, reply, target) })
   }
   retrieve(`${INSTANCE}/frames/:frames`, async (request, reply, target) => {
     await serveFrames(parts, request, reply, target as Required<Target>, parseFrames((request.params as Required<Path>).frames))
@@ -87,9 +86,12 @@ export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
   retrieve(`${INSTANCE}/bulkdata/*`, async (request, reply, target) => {
     await serveBulkData(parts, request, reply, target as Required<Target>, (request.params as Path)['*'] ?? '')
   })
-  for (const path of LATER) {
-    read(path, async () => { throw new RequestError('NOT_OFFERED', 'this resource is not served by this release') }, true)
-  }
+  retrieve(`${INSTANCE}/frames/:frames/rendered`, async (request, reply, target) => {
+    await serveRendered(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
+  })
+  retrieve(`${INSTANCE}/frames/:frames/thumbnail`, async (request, reply, target) => {
+    await serveThumbnail(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
+  })
   read('/', async (request, reply) => { await serveRoot(parts.health, capabilities, request, reply) })
   read('/openapi.json', async (_, reply) => reply.header('cache-control', 'no-cache').type('application/json').send(openApiText(capabilities.routes, parts.prefix)))
   resources.close(async (request, reply, path) => serveCapabilities(capabilities, request, reply, path))
