@@ -4,7 +4,7 @@
  */
 
 import { test } from 'tap'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import dcmjsCodecs from 'dcmjs-codecs'
@@ -16,10 +16,9 @@ import type { Frame, PixelFormat } from '#standards/pixels/pixel-format.ts'
 import { canDecode, canEncode, encodableSyntaxes } from '#standards/pixels/pixel-syntaxes.ts'
 import { codedFrames } from '#test/fixtures/coded-frames.ts'
 import { skipWithoutDcmtk } from '#test/fixtures/dcmtk.ts'
+import { skipWithoutGdcm } from '#test/fixtures/gdcm.ts'
 import { difference, formatOf, picture } from '#test/fixtures/pictures.ts'
 import { writePixelFile } from '#test/fixtures/pixel-file.ts'
-
-const skipWithoutGdcm = spawnSync('gdcmconv', ['--version']).error !== undefined && process.env.CI === undefined && 'GDCM is absent'
 
 const FORMS: Readonly<Record<string, Partial<PixelFormat>>> = {
   'grey of 8 bits': {},
@@ -98,7 +97,7 @@ for (const [name, form] of Object.entries(FORMS)) {
     }
   })
 
-  test(`${name}: what we encode, DCMTK and GDCM decode`, { skip: skipWithoutDcmtk || skipWithoutGdcm }, async t => {
+  test(`${name}: what we encode, DCMTK and GDCM decode`, { skip: skipWithoutDcmtk || skipWithoutGdcm, timeout: 60_000 }, async t => {
     const frame = picture(form)
     const folder = t.testdir()
     for (const uid of Object.keys(PEERS).filter(uid => canEncode(frame.format, uid))) {
