@@ -5,6 +5,7 @@
 import type { JobRegistry } from './job.ts'
 
 export const JOBS = {
+  'transcode-frame': async () => (await import('./transcode-frame.ts')).transcodeFrame
 } as const satisfies JobRegistry
 
 export type BoxJobs = typeof JOBS

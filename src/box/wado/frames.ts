@@ -1,5 +1,5 @@
 /**
- * Frames, by number, as they lie in the pack.
+ * Frames, by number: as they lie in the pack, or made into what the caller can read.
  *
  * Source: DICOM PS3.18 §10.4.1.1.3 and §8.7.3.
  */
@@ -7,75 +7,114 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
-import { decodeDataset, firstText } from '#standards/dicom/dataset.ts'
-import { mapFrames, type Range } from '#standards/dicom/frames.ts'
-import type { DicomJson } from '#standards/dicom/json.ts'
-import { transferSyntax } from '#standards/dicom/transfer-syntax.ts'
-import { choose, parseAccept, type Offer } from '#standards/dicomweb/accept.ts'
-import { frameOffers } from '#standards/dicomweb/frame-media.ts'
+import type { Range } from '#standards/dicom/frames.ts'
+import { choose, objectAccept, parseAccept, type MediaRange } from '#standards/dicomweb/accept.ts'
+import { frameOffers, type FrameOffer } from '#standards/dicomweb/frame-media.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
+import type { PixelPool } from '../pixels/pool.ts'
+import { codeFrame, startAhead } from './coded-frames.ts'
+import { losesPixels, makeable } from './makeable.ts'
 import { acceptParameter, hangUp, sendSet, type ObjectParts } from './objects.ts'
 import { Outlet } from './outlet.ts'
-import { bytesOf, sendRange } from './send.ts'
-
-/** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
-const HEAD_BYTES_MAX = 32 << 20
-const NUMBER_OF_FRAMES = '00280008'
-/** Whatever the instance is in: the caller was asked before. */
-const AS_IT_IS = { multipart: true, accepts: () => 1, preference: [], any: true }
+import { sendRange } from './send.ts'
+import { openImage, type StoredImage } from './stored-image.ts'
 
 /** Answers one WADO-RS request for frames. */
 export async function serveFrames (parts: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Required<Target>, frames: readonly number[]): Promise<void> {
   const grant = await parts.gate.admit(request.headers, target)
   const ranges = parseAccept(request.headers.accept, acceptParameter(request))
-  const set = await parts.supply.open(target, hangUp(reply))
+  const signal = hangUp(reply)
+  const set = await parts.supply.open(target, signal)
   try {
-    const batch = await set.next() as readonly Stored[]
-    const [stored] = batch
-    const offers = frameOffers(stored.transferSyntaxUid, frames.length === 1)
-    const offer = choose(ranges, offers)
-    if (offer === undefined) {
-      throw new RequestError('ACCEPT_UNSUPPORTED', 'the frames are held in a form that the caller does not accept', { facts: { held: stored.transferSyntaxUid } })
+    const begun = await set.next() as readonly Stored[]
+    const [stored] = begun
+    const image = await openImage(set, stored)
+    if (image === undefined) throw unknown(stored)
+    try {
+      assertCounted(image, frames, stored)
+      const offer = offerFor(stored, image, ranges, frames.length === 1)
+      // The national samples ask for frames as application/dicom: they get the object that holds them.
+      if (offer === undefined) await sendSet({ set, accept: acceptOf(ranges, stored), grant, pixels: parts.pixels, signal, begun }, reply)
+      else if (offer.asStored) await sendFrames(set, stored, reply, offer, frames.map(rangesOf(image)))
+      else await sendMade(parts.pixels, { stored, image, offer, signal }, reply, frames)
+    } finally {
+      image.frames?.close()
     }
-    const head = await headOf(set, stored)
-    assertCounted(head, frames, stored)
-    // The national samples ask for frames as application/dicom: they get the object that holds them.
-    if (offer.inner === 'application/dicom') await sendSet(set, reply, AS_IT_IS, grant, batch)
-    else await sendFrames(set, stored, reply, offer, await rangesOf(set, stored, head, frames))
   } finally {
     set.close()
   }
 }
 
-/** @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
-async function headOf (set: ObjectSet, stored: Stored): Promise<DicomJson> {
-  const { deflated } = transferSyntax(stored.transferSyntaxUid)
-  if (stored.pixelOffset === 0 && !deflated) throw unknown(stored)
-  const end = deflated ? stored.length : stored.pixelOffset
-  const bytes = await bytesOf(set, stored, stored.datasetOffset, Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
-  return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true })
+function offerFor (stored: Stored, { frames }: StoredImage, ranges: readonly MediaRange[], single: boolean): FrameOffer | undefined {
+  // One frame at a time: how many there are limits nothing here.
+  const made = frames === undefined ? [] : makeable(stored.transferSyntaxUid, frames.format, 1)
+  return choose(ranges, frameOffers({ stored: stored.transferSyntaxUid, makeable: made, loses: losesPixels, single }))
+}
+
+/** @throws RequestError ACCEPT_UNSUPPORTED, telling what the frames are held in */
+function acceptOf (ranges: readonly MediaRange[], { transferSyntaxUid: held }: Stored): ReturnType<typeof objectAccept> {
+  try {
+    return objectAccept(ranges, 'application/dicom', true)
+  } catch (cause) {
+    throw new RequestError('ACCEPT_UNSUPPORTED', 'the frames can be given in no form that the caller accepts', { cause, facts: { held } })
+  }
 }
 
 /** @throws RequestError FRAME_UNKNOWN */
-function assertCounted (head: DicomJson, frames: readonly number[], stored: Stored): void {
-  const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
-  const beyond = frames.find(frame => !(frame <= count))
+function assertCounted ({ count }: StoredImage, frames: readonly number[], stored: Stored): void {
+  const beyond = frames.find(frame => !(frame >= 1 && frame <= count))
   if (beyond !== undefined) throw unknown(stored, beyond, count)
 }
 
-async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames: readonly number[]): Promise<(readonly Range[])[]> {
-  const map = await mapFrames(async (offset, length) => await bytesOf(set, stored, stored.datasetOffset + offset, length), {
-    transferSyntaxUid: stored.transferSyntaxUid,
-    datasetBytes: stored.length - stored.datasetOffset,
-    pixelOffset: stored.pixelOffset - stored.datasetOffset,
-    head
-  })
-  return frames.map(frame => map.ranges(frame))
+function rangesOf ({ ranges, failure }: StoredImage): (frame: number) => readonly Range[] {
+  if (ranges !== undefined) return ranges
+  throw failure ?? new RequestError('NOT_OFFERED', 'the frames of this object cannot be given alone')
 }
 
-async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax = '' }: Offer, frames: readonly (readonly Range[])[]): Promise<void> {
+interface Making {
+  readonly stored: Stored
+  readonly image: StoredImage
+  readonly offer: FrameOffer
+  readonly signal: AbortSignal
+}
+
+/** Frames through the pixel workers, a few of them ahead of the caller. */
+async function sendMade (pixels: PixelPool, { stored, image, offer: { type, inner, transferSyntax: to }, signal }: Making, reply: FastifyReply, numbers: readonly number[]): Promise<void> {
+  const lane = pixels.lane(signal)
+  const coding = { lane, frames: image.frames!, instance: stored.sopInstanceUid, from: stored.transferSyntaxUid, to }
+  const made = startAhead(numbers, 2 * pixels.workersMax + 2, async frame => await codeFrame(coding, frame))
+  try {
+    // Past this one a failure can only cut the body.
+    const first = await made.next()
+    const boundary = newBoundary()
+    reply.hijack()
+    reply.raw.writeHead(200, {
+      ...reply.getHeaders(),
+      'content-type': inner === undefined ? `${type}; transfer-syntax=${to}` : contentType(boundary, inner),
+      ...inner === undefined && first.done !== true && { 'content-length': first.value.output.pixels.length }
+    } as OutgoingHttpHeaders)
+    const out = new Outlet(reply.raw)
+    try {
+      for (let frame = first, place = 0; frame.done !== true; frame = await made.next(), place++) {
+        const { output, release } = frame.value
+        out.write([...inner === undefined ? [] : [partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${to}`, 'Content-Length': String(output.pixels.length) }, place === 0)], output.pixels])
+        await out.drained()
+        release()
+      }
+      out.end(inner === undefined ? undefined : closing(boundary))
+    } catch (error) {
+      if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
+      out.cut(error as Error)
+    }
+  } finally {
+    lane.close()
+    await made.return(undefined)
+  }
+}
+
+async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax }: FrameOffer, frames: readonly (readonly Range[])[]): Promise<void> {
   const boundary = newBoundary()
   const heads = frames.map((_, place) => inner === undefined ? undefined : partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, place === 0))
   const last = inner === undefined ? undefined : closing(boundary)

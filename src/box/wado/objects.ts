@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { PeerError, RequestError } from '#core/errors.ts'
+import { PeerError } from '#core/errors.ts'
 import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
@@ -19,45 +19,62 @@ import type { PixelPool } from '../pixels/pool.ts'
 import type { Gate, Grant } from './gate.ts'
 import { insRewrite } from './ins.ts'
 import { Outlet } from './outlet.ts'
-import { bodyBytes, bytesOf, sendObjects, sendRange, type Rewrite, type Rewritten } from './send.ts'
+import { bodyBytes, bytesOf, sendLeaving, sendObjects, sendRange, type Rewritten, type SendOptions } from './send.ts'
+import { Transcoder, type Leaving } from './transcode.ts'
 
 export interface ObjectParts {
   readonly supply: Pick<Supply, 'open'>
   readonly gate: Gate
+  /** Where pixels are worked on. */
   readonly pixels: PixelPool
 }
 
 /** Answers one WADO-RS request for objects. */
-export async function serveObjects ({ supply, gate }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
+export async function serveObjects ({ supply, gate, pixels }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
   const grant = await gate.admit(request.headers, target)
   const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), 'application/dicom', target.instance !== undefined)
-  const set = await supply.open(target, hangUp(reply))
+  const signal = hangUp(reply)
+  const set = await supply.open(target, signal)
   try {
-    await sendSet(set, reply, accept, grant)
+    await sendSet({ set, accept, grant, pixels, signal }, reply)
   } finally {
     set.close()
   }
 }
 
-/**
- * Sends what the set gives, as far as the caller accepts it.
- *
- * @param begun what has been taken from the set already
- */
-export async function sendSet (set: ObjectSet, reply: FastifyReply, accept: ObjectAccept, { ins }: Grant, begun?: readonly Stored[]): Promise<void> {
-  const acceptable = new Acceptable(set, accept, begun)
-  const first = await acceptable.first()
-  const rewrite = ins && insRewrite(ins)
-  // Tried out on the first object: here it can still be told that it won't do.
-  const head = await rewrite?.(first, async (offset, length) => await bytesOf(set, first, offset, length))
-  if (accept.multipart) await sendMultipart(acceptable, reply, rewrite, set.all)
-  else await sendSingle(acceptable, reply, first, head)
+export interface Sending {
+  readonly set: ObjectSet
+  readonly accept: ObjectAccept
+  readonly grant: Grant
+  readonly pixels: PixelPool
+  /** Fires when the caller has left. */
+  readonly signal: AbortSignal
+  /** What has been taken from the set already. */
+  readonly begun?: readonly Stored[]
 }
 
-async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rewrite | undefined, all: ObjectSet['all']): Promise<void> {
+/** Sends what the set gives, in the transfer syntaxes that the caller likes. */
+export async function sendSet ({ set, accept, grant: { ins }, pixels, signal, begun }: Sending, reply: FastifyReply): Promise<void> {
+  const transcoder = new Transcoder({ source: set, accept, pool: pixels, signal, log: reply.log, ...ins && { ins } })
+  try {
+    const acceptable = new Acceptable(set, transcoder, begun)
+    const stored = await acceptable.first()
+    // Both are tried out on the first object: here it can still be told that it won't do.
+    const leaving = await transcoder.start(stored)
+    const rewrite = ins && insRewrite(ins)
+    const head = leaving === undefined ? await rewrite?.(stored, async (offset, length) => await bytesOf(set, stored, offset, length)) : undefined
+    if (accept.multipart) await sendMultipart(acceptable, reply, { rewrite, transcoder, first: { stored, leaving } }, set.all)
+    else if (leaving === undefined) await sendSingle(acceptable, reply, stored, head)
+    else await sendMade(reply, leaving)
+  } finally {
+    transcoder.close()
+  }
+}
+
+async function sendMultipart (set: Acceptable, reply: FastifyReply, options: Omit<SendOptions, 'boundary'>, all: ObjectSet['all']): Promise<void> {
   const boundary = newBoundary()
   const headers = { ...reply.getHeaders(), 'content-type': contentType(boundary, 'application/dicom') }
-  const known = all !== undefined && rewrite === undefined
+  const known = all !== undefined && options.rewrite === undefined && all.every(batch => batch.every(stored => options.transcoder.stays(stored)))
   const partial = set.completeness().state === 'partial'
   reply.hijack()
   reply.raw.writeHead(partial ? 206 : 200, {
@@ -67,7 +84,7 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
   } as OutgoingHttpHeaders)
   const out = new Outlet(reply.raw)
   try {
-    await sendObjects(set, out, { boundary, rewrite })
+    await sendObjects(set, out, { boundary, ...options })
     const completeness = set.completeness()
     if (completeness.state === 'complete' || partial) out.end(closing(boundary))
     else out.cut(new Error(`incomplete: ${sayCompleteness(completeness)}`))
@@ -97,15 +114,32 @@ async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, 
   }
 }
 
+/** One object that is made anew: how long it will be is known only once it has left. */
+async function sendMade (reply: FastifyReply, leaving: Leaving): Promise<void> {
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    ...reply.getHeaders(),
+    'content-type': `application/dicom; transfer-syntax=${leaving.transferSyntaxUid}`
+  } as OutgoingHttpHeaders)
+  const out = new Outlet(reply.raw)
+  try {
+    await sendLeaving(out, leaving)
+    out.end()
+  } catch (error) {
+    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
+    out.cut(error as Error)
+  }
+}
+
 /** Lets through only what the caller accepts; says so with a status while that is still possible. */
 class Acceptable implements ObjectSet {
   readonly #set: ObjectSet
-  readonly #accept: ObjectAccept
+  readonly #transcoder: Transcoder
   #peeked: readonly Stored[] | undefined
 
-  constructor (set: ObjectSet, accept: ObjectAccept, begun: readonly Stored[] | undefined) {
+  constructor (set: ObjectSet, transcoder: Transcoder, begun: readonly Stored[] | undefined) {
     this.#set = set
-    this.#accept = accept
+    this.#transcoder = transcoder
     this.#peeked = begun
   }
 
@@ -143,10 +177,7 @@ class Acceptable implements ObjectSet {
   }
 
   #check (batch: readonly Stored[]): void {
-    for (const { transferSyntaxUid } of batch) {
-      if (this.#accept.accepts(transferSyntaxUid) > 0) continue
-      throw new RequestError('ACCEPT_UNSUPPORTED', 'the objects are held in a transfer syntax that the caller does not accept', { facts: { held: transferSyntaxUid } })
-    }
+    for (const stored of batch) this.#transcoder.check(stored)
   }
 }
 
