@@ -4,22 +4,33 @@
  * Source: DICOM PS3.18 §10.4.1.1.3 and §8.7.3.
  */
 
+import assert from 'node:assert/strict'
 import type { OutgoingHttpHeaders } from 'node:http'
+import { crc32 } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
-import type { Range } from '#standards/dicom/frames.ts'
+import { firstText } from '#standards/dicom/dataset.ts'
+import { mapFrames, type Range } from '#standards/dicom/frames.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
 import { choose, objectAccept, parseAccept, type MediaRange } from '#standards/dicomweb/accept.ts'
+import { validatorHeaders, type Validators } from '#standards/dicomweb/conditional.ts'
 import { frameOffers, type FrameOffer } from '#standards/dicomweb/frame-media.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
-import type { PixelPool } from '../pixels/pool.ts'
+import type { Held, PixelPool } from '../pixels/pool.ts'
+import type { TranscodedFrame } from '../pixels/transcode-frame.ts'
 import { codeFrame, startAhead } from './coded-frames.ts'
 import { losesPixels, makeable } from './makeable.ts'
 import { acceptParameter, hangUp, sendSet, type ObjectParts } from './objects.ts'
 import { Outlet } from './outlet.ts'
-import { sendRange } from './send.ts'
+import { CACHE_CONTROL, saidUnchanged, sendRepresentation, validatorsOf, varying, type StoredPiece } from './representation.ts'
+import { bytesOf } from './send.ts'
 import { openImage, type StoredImage } from './stored-image.ts'
+
+/** The largest whole-slide pictures have some 200 000 tiles, in all; more are not given in one answer. */
+const FRAMES_MAX = 200_000
+const NUMBER_OF_FRAMES = '00280008'
 
 /** Answers one WADO-RS request for frames. */
 export async function serveFrames (parts: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Required<Target>, frames: readonly number[]): Promise<void> {
@@ -37,8 +48,8 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
       const offer = offerFor(stored, image, ranges, frames.length === 1)
       // The national samples ask for frames as application/dicom: they get the object that holds them.
       if (offer === undefined) await sendSet({ set, accept: acceptOf(ranges, stored), grant, pixels: parts.pixels, signal, begun }, reply)
-      else if (offer.asStored) await sendFrames(set, stored, reply, offer, frames.map(rangesOf(image)))
-      else await sendMade(parts.pixels, { stored, image, offer, signal }, reply, frames)
+      else if (offer.asStored) await sendFrames(set, stored, reply, offer, frames, frames.map(placesOf(image)))
+      else await sendMade(parts.pixels, { set, stored, image, offer, signal }, reply, frames)
     } finally {
       image.frames?.close()
     }
@@ -62,18 +73,36 @@ function acceptOf (ranges: readonly MediaRange[], { transferSyntaxUid: held }: S
   }
 }
 
+/** The numbers of all frames. @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
+export function framesIn (head: DicomJson, stored: Stored): readonly number[] {
+  const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
+  if (!Number.isInteger(count) || count < 1 || count > FRAMES_MAX) throw unknown(stored, undefined, count)
+  return Array.from({ length: count }, (_, place) => place + 1)
+}
+
+export async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames: readonly number[]): Promise<(readonly Range[])[]> {
+  const map = await mapFrames(async (offset, length) => await bytesOf(set, stored, stored.datasetOffset + offset, length), {
+    transferSyntaxUid: stored.transferSyntaxUid,
+    datasetBytes: stored.length - stored.datasetOffset,
+    pixelOffset: stored.pixelOffset - stored.datasetOffset,
+    head
+  })
+  return frames.map(frame => map.ranges(frame))
+}
+
 /** @throws RequestError FRAME_UNKNOWN */
 function assertCounted ({ count }: StoredImage, frames: readonly number[], stored: Stored): void {
   const beyond = frames.find(frame => !(frame >= 1 && frame <= count))
   if (beyond !== undefined) throw unknown(stored, beyond, count)
 }
 
-function rangesOf ({ ranges, failure }: StoredImage): (frame: number) => readonly Range[] {
+function placesOf ({ ranges, failure }: StoredImage): (frame: number) => readonly Range[] {
   if (ranges !== undefined) return ranges
   throw failure ?? new RequestError('NOT_OFFERED', 'the frames of this object cannot be given alone')
 }
 
 interface Making {
+  readonly set: ObjectSet
   readonly stored: Stored
   readonly image: StoredImage
   readonly offer: FrameOffer
@@ -81,29 +110,43 @@ interface Making {
 }
 
 /** Frames through the pixel workers, a few of them ahead of the caller. */
-async function sendMade (pixels: PixelPool, { stored, image, offer: { type, inner, transferSyntax: to }, signal }: Making, reply: FastifyReply, numbers: readonly number[]): Promise<void> {
+async function sendMade (pixels: PixelPool, { set, stored, image, offer: { type, inner, transferSyntax: to }, signal }: Making, reply: FastifyReply, numbers: readonly number[]): Promise<void> {
+  const validators = weakValidators(stored, `t${crc32(`${type} ${inner} ${to} ${numbers.join()}`).toString(36)}`)
+  if (saidUnchanged(reply.request, reply, validators)) return
   const lane = pixels.lane(signal)
   const coding = { lane, frames: image.frames!, instance: stored.sopInstanceUid, from: stored.transferSyntaxUid, to }
   const made = startAhead(numbers, 2 * pixels.workersMax + 2, async frame => await codeFrame(coding, frame))
   try {
     // Past this one a failure can only cut the body.
     const first = await made.next()
+    assert(first.done !== true, 'one frame at least was asked for')
+    if (inner === undefined) {
+      await sendRepresentation(reply.request, reply, set, { type: `${type}; transfer-syntax=${to}`, pieces: [first.value.output.pixels], validators, whole: true })
+      return
+    }
     const boundary = newBoundary()
     reply.hijack()
     reply.raw.writeHead(200, {
       ...reply.getHeaders(),
-      'content-type': inner === undefined ? `${type}; transfer-syntax=${to}` : contentType(boundary, inner),
-      ...inner === undefined && first.done !== true && { 'content-length': first.value.output.pixels.length }
+      'content-type': contentType(boundary, inner),
+      'cache-control': CACHE_CONTROL,
+      vary: varying(reply),
+      ...validatorHeaders(validators)
     } as OutgoingHttpHeaders)
+    if (reply.request.method === 'HEAD') {
+      reply.raw.end()
+      return
+    }
     const out = new Outlet(reply.raw)
     try {
-      for (let frame = first, place = 0; frame.done !== true; frame = await made.next(), place++) {
-        const { output, release } = frame.value
-        out.write([...inner === undefined ? [] : [partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${to}`, 'Content-Length': String(output.pixels.length) }, place === 0)], output.pixels])
+      for (let frame: IteratorResult<Held<TranscodedFrame>, undefined> = first, place = 0; frame.done !== true; frame = await made.next(), place++) {
+        const { output: { pixels }, release } = frame.value
+        const head = partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${to}`, 'Content-Length': String(pixels.length) }, place === 0)
+        out.write([head, pixels])
         await out.drained()
         release()
       }
-      out.end(inner === undefined ? undefined : closing(boundary))
+      out.end(closing(boundary))
     } catch (error) {
       if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
       out.cut(error as Error)
@@ -114,32 +157,30 @@ async function sendMade (pixels: PixelPool, { stored, image, offer: { type, inne
   }
 }
 
-async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax }: FrameOffer, frames: readonly (readonly Range[])[]): Promise<void> {
-  const boundary = newBoundary()
-  const heads = frames.map((_, place) => inner === undefined ? undefined : partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, place === 0))
-  const last = inner === undefined ? undefined : closing(boundary)
-  const bytes = frames.flat().reduce((sum, { length }) => sum + length, 0) + heads.reduce((sum, head) => sum + (head?.length ?? 0), last?.length ?? 0)
-  reply.hijack()
-  reply.raw.writeHead(200, {
-    ...reply.getHeaders(),
-    'content-type': inner === undefined ? `${type}; transfer-syntax=${syntax}` : contentType(boundary, inner),
-    'content-length': bytes
-  } as OutgoingHttpHeaders)
-  const out = new Outlet(reply.raw)
-  try {
-    for (const [place, ranges] of frames.entries()) {
-      const head = heads[place]
-      if (head !== undefined) out.write([head])
-      for (const { offset, length } of ranges) {
-        const from = stored.datasetOffset + offset
-        await sendRange(set, out, stored, from, from + length)
-      }
-    }
-    out.end(last)
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
+/** Frames as they lie in the pack: one alone, of which a range may be wanted, or in multipart. */
+async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax }: FrameOffer, frames: readonly number[], ranges: readonly (readonly Range[])[]): Promise<void> {
+  const place = ({ offset, length }: Range): StoredPiece => ({ stored, offset: stored.datasetOffset + offset, length })
+  if (inner === undefined) {
+    await sendRepresentation(reply.request, reply, set, {
+      type: `${type}; transfer-syntax=${syntax}`,
+      pieces: ranges.flat().map(place),
+      validators: validatorsOf(stored, `f${frames[0]}-${crc32(type).toString(36)}`)
+    })
+    return
   }
+  const boundary = newBoundary()
+  const head = (first: boolean): Buffer => partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, first)
+  await sendRepresentation(reply.request, reply, set, {
+    type: contentType(boundary, inner),
+    pieces: [...ranges.flatMap((pieces, index) => [head(index === 0), ...pieces.map(place)]), closing(boundary)],
+    validators: weakValidators(stored, `m${crc32(`${inner} ${frames.join()}`).toString(36)}`),
+    whole: true
+  })
+}
+
+function weakValidators (stored: Stored, variant: string): Validators {
+  const { etag, modifiedAt } = validatorsOf(stored, variant)
+  return { etag: `W/${etag}`, modifiedAt }
 }
 
 function unknown (stored: Stored, frame?: number, frames?: number): RequestError {

@@ -10,20 +10,23 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError } from '#core/errors.ts'
 import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
+import { validatorHeaders } from '#standards/dicomweb/conditional.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Supply } from '../pacs/supply.ts'
 import type { PixelPool } from '../pixels/pool.ts'
+import type { Ins } from '#standards/dicom/ins.ts'
 import type { Gate, Grant } from './gate.ts'
-import { insRewrite } from './ins.ts'
+import { insRewrite, insTag } from './ins.ts'
 import { Outlet } from './outlet.ts'
-import { bodyBytes, bytesOf, sendLeaving, sendObjects, sendRange, type Rewritten, type SendOptions } from './send.ts'
+import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, validatorsOf, varying } from './representation.ts'
+import { bodyBytes, bytesOf, sendLeaving, sendObjects, type Rewritten, type SendOptions } from './send.ts'
 import { Transcoder, type Leaving } from './transcode.ts'
 
 export interface ObjectParts {
-  readonly supply: Pick<Supply, 'open'>
+  readonly supply: Pick<Supply, 'open' | 'holds'>
   readonly gate: Gate
   /** Where pixels are worked on. */
   readonly pixels: PixelPool
@@ -64,7 +67,7 @@ export async function sendSet ({ set, accept, grant: { ins }, pixels, signal, be
     const rewrite = ins && insRewrite(ins)
     const head = leaving === undefined ? await rewrite?.(stored, async (offset, length) => await bytesOf(set, stored, offset, length)) : undefined
     if (accept.multipart) await sendMultipart(acceptable, reply, { rewrite, transcoder, first: { stored, leaving } }, set.all)
-    else if (leaving === undefined) await sendSingle(acceptable, reply, stored, head)
+    else if (leaving === undefined) await sendSingle(acceptable, reply, stored, head, ins)
     else await sendMade(reply, leaving)
   } finally {
     transcoder.close()
@@ -73,15 +76,24 @@ export async function sendSet ({ set, accept, grant: { ins }, pixels, signal, be
 
 async function sendMultipart (set: Acceptable, reply: FastifyReply, options: Omit<SendOptions, 'boundary'>, all: ObjectSet['all']): Promise<void> {
   const boundary = newBoundary()
-  const headers = { ...reply.getHeaders(), 'content-type': contentType(boundary, 'application/dicom') }
   const known = all !== undefined && options.rewrite === undefined && all.every(batch => batch.every(stored => options.transcoder.stays(stored)))
   const partial = set.completeness().state === 'partial'
+  const validators = known && !partial ? setValidators(all, 'o') : undefined
+  if (validators !== undefined && saidUnchanged(reply.request, reply, validators)) return
   reply.hijack()
   reply.raw.writeHead(partial ? 206 : 200, {
-    ...headers,
+    ...reply.getHeaders(),
+    'content-type': contentType(boundary, 'application/dicom'),
+    'cache-control': CACHE_CONTROL,
+    vary: varying(reply),
+    ...validators !== undefined && validatorHeaders(validators),
     ...known && { 'content-length': bodyBytes(boundary, all) },
     ...partial && { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` }
   } as OutgoingHttpHeaders)
+  if (reply.request.method === 'HEAD') {
+    reply.raw.end()
+    return
+  }
   const out = new Outlet(reply.raw)
   try {
     await sendObjects(set, out, { boundary, ...options })
@@ -95,23 +107,13 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, options: Omi
   }
 }
 
-async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, head: Rewritten | undefined): Promise<void> {
-  const growth = head === undefined ? 0 : head.pieces.reduce((sum, piece) => sum + piece.length, 0) - head.replaced
-  reply.hijack()
-  reply.raw.writeHead(200, {
-    ...reply.getHeaders(),
-    'content-type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
-    'content-length': stored.length + growth
-  } as OutgoingHttpHeaders)
-  const out = new Outlet(reply.raw)
-  try {
-    if (head !== undefined) out.write(head.pieces)
-    await sendRange(set, out, stored, head?.replaced ?? 0, stored.length)
-    out.end()
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
-  }
+/** One object as it is stored, but for its INS. */
+async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, head: Rewritten | undefined, ins: Ins | undefined): Promise<void> {
+  await sendRepresentation(reply.request, reply, set, {
+    type: `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
+    pieces: [...head?.pieces ?? [], { stored, offset: head?.replaced ?? 0, length: stored.length - (head?.replaced ?? 0) }],
+    validators: validatorsOf(stored, ins === undefined ? 'o' : `o${insTag(ins)}`)
+  })
 }
 
 /** One object that is made anew: how long it will be is known only once it has left. */
@@ -119,8 +121,14 @@ async function sendMade (reply: FastifyReply, leaving: Leaving): Promise<void> {
   reply.hijack()
   reply.raw.writeHead(200, {
     ...reply.getHeaders(),
-    'content-type': `application/dicom; transfer-syntax=${leaving.transferSyntaxUid}`
+    'content-type': `application/dicom; transfer-syntax=${leaving.transferSyntaxUid}`,
+    'cache-control': CACHE_CONTROL,
+    vary: varying(reply)
   } as OutgoingHttpHeaders)
+  if (reply.request.method === 'HEAD') {
+    reply.raw.end()
+    return
+  }
   const out = new Outlet(reply.raw)
   try {
     await sendLeaving(out, leaving)
