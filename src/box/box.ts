@@ -4,18 +4,25 @@
  * Rooms open in order of need and close in the reverse order; nothing is served by half a box.
  */
 
+import { join } from 'node:path'
 import { pino, type Logger } from 'pino'
 import { adminRoutes } from './admin/routes.ts'
 import { Cache } from './cache/cache.ts'
 import type { Config } from './config.ts'
+import { Resources } from './http/resources.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
 import { openPacs } from './pacs/pacs.ts'
 import { openPixelPool } from './pixels/pool.ts'
+import { DESCRIBED } from './wado/described.ts'
 import { openGate } from './wado/gate.ts'
+import { Health } from './wado/health.ts'
+import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
+import { stowRoutes } from './stow/routes.ts'
+import { Spool } from './stow/spool.ts'
 
 export interface Box {
   /** URL of the DICOMweb root; a path when it listens on a socket. */
@@ -54,10 +61,20 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
-    const http = httpServer(config.http, log)
+    const http = httpServer({ ...config.http, takesUploads: config.stow.enabled }, log)
     open.push(http)
     const { prefix } = config.http
+    const base = baseUrl(config.http)
     await http.register(async app => {
+      const resources = new Resources(app, DESCRIBED)
+      await stowRoutes(app, {
+        settings: config.stow,
+        spool: new Spool({ folder: join(config.cache.folder, 'stow'), bytesMax: config.stow.spoolBytesMax, diskFreeBytesMin: config.cache.diskFreeBytesMin }),
+        deliver: pacs.deliver,
+        changed: async (studyUid, seriesUids) => { await pacs.supply.changed(studyUid, seriesUids) },
+        gate: openGate,
+        base
+      })
       wadoRoutes(app, {
         metadata,
         bulkDataUri,
@@ -66,8 +83,10 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         renditions,
         query: pacs.query,
         gate: openGate,
-        base: request => `${request.protocol}://${request.host}${prefix}`
-      })
+        base,
+        prefix,
+        health: new Health({ slots: pacs.slots, cache })
+      }, resources)
     }, { prefix })
     const address = await listenOn(http, config.http)
     return { dicomweb: `${address}${prefix}`, dimsePort: pacs.port, close }

@@ -31,6 +31,7 @@ export type RequestCode =
   | 'QUERY_INVALID' // a query key or value that the standard doesn't allow
   | 'ACCEPT_INVALID' // an Accept header that cannot be read
   | 'ACCEPT_UNSUPPORTED' // readable, but nothing in it can be given
+  | 'MEDIA_UNSUPPORTED' // a request body of a media type, or an encoding, that isn't taken
   | 'HEADER_MISSING' // a header that the national profile demands is absent
   | 'TOKEN_REFUSED' // no bearer token, or one that isn't active
   | 'MANIFEST_UNKNOWN' // no published manifest (KOS) covers what was asked

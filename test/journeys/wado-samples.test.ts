@@ -15,6 +15,7 @@ import { httpServer } from '#box/http/server.ts'
 import { listenOn } from '#box/http/listen.ts'
 import { openPacs, type Pacs } from '#box/pacs/pacs.ts'
 import { openGate, outwardGate, type Gate } from '#box/wado/gate.ts'
+import { Health } from '#box/wado/health.ts'
 import { SeriesMetadata } from '#box/wado/metadata.ts'
 import { PixelPool } from '#box/pixels/pool.ts'
 import { Renditions } from '#box/wado/renditions.ts'
@@ -90,7 +91,18 @@ async function face (t: Test, gate: Gate): Promise<Face> {
   const bulkDataUri = (): string => '/bulkdata'
   const pixels = new PixelPool()
   t.teardown(async () => { await pixels.close() })
-  wadoRoutes(app, { supply: pacs.supply, pixels, renditions: new Renditions(), query: pacs.query, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, gate, base: () => '' })
+  wadoRoutes(app, {
+    supply: pacs.supply,
+    query: pacs.query,
+    pixels,
+    renditions: new Renditions(),
+    metadata: new SeriesMetadata(bulkDataUri),
+    bulkDataUri,
+    gate,
+    base: () => '',
+    prefix: '',
+    health: new Health({ slots: pacs.slots, cache })
+  })
   return { pacs: simulated, url: await listenOn(app, { host: '127.0.0.1', port: 0 }) }
 }
 

@@ -15,6 +15,7 @@ import { httpServer } from '#box/http/server.ts'
 import { openPacs } from '#box/pacs/pacs.ts'
 import { openPixelPool } from '#box/pixels/pool.ts'
 import { openGate, outwardGate } from '#box/wado/gate.ts'
+import { Health } from '#box/wado/health.ts'
 import { SeriesMetadata, type BulkDataUri } from '#box/wado/metadata.ts'
 import { Renditions } from '#box/wado/renditions.ts'
 import { wadoRoutes } from '#box/wado/routes.ts'
@@ -29,7 +30,18 @@ const bulkDataUri: BulkDataUri = (_stored, path) => path
 const cache = await Cache.open(config.cache)
 const pacs = await openPacs(config, cache, log)
 const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
-const parts = { cache, pixels, renditions: new Renditions(), metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, supply: pacs.supply, query: pacs.query, base: () => '' }
+const parts = {
+  cache,
+  pixels,
+  renditions: new Renditions(),
+  metadata: new SeriesMetadata(bulkDataUri),
+  bulkDataUri,
+  supply: pacs.supply,
+  query: pacs.query,
+  base: () => '',
+  prefix: '',
+  health: new Health({ slots: pacs.slots, cache })
+}
 const admin = httpServer({ connectionsMax: 16 }, log)
 adminRoutes(admin, { cache, pacs, pixels })
 await listenOn(admin, { socket: config.adminSocket! })

@@ -7,7 +7,7 @@
  */
 
 import { randomInt } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
@@ -31,6 +31,9 @@ const LOOK_EVERY_BYTES = 256 << 20
  * row back to life whose pack was removed and filled anew, it leads to no file rather than into the wrong one.
  */
 const FIRST_SEGMENT_MAX = 900_000
+
+/** Written to see whether the disk still takes anything. */
+const PROBE = '.probe'
 
 export interface CacheSettings extends EvictLimits {
   readonly folder: string
@@ -204,6 +207,27 @@ export class Cache {
     return [...this.#all()].map(({ row, pack, filling }) => ({ ...row, bytes: pack?.bytes ?? row.bytes, instances: pack?.instances.size ?? row.instances, filling }))
   }
 
+  /** Whether the disk takes a file, with the room that is to be kept free, and the index can be read. */
+  async check (): Promise<{ readonly disk: 'up' | 'full' | 'down', readonly index: 'up' | 'down' }> {
+    const probe = join(this.#settings.folder, PROBE)
+    const disk = await (async () => {
+      try {
+        await writeFile(probe, '')
+        await rm(probe, { force: true })
+        const { bavail, bsize } = await statfs(this.#settings.folder)
+        return bavail * bsize < this.#settings.diskFreeBytesMin ? 'full' as const : 'up' as const
+      } catch {
+        return 'down' as const
+      }
+    })()
+    try {
+      this.#index.check()
+      return { disk, index: 'up' }
+    } catch {
+      return { disk, index: 'down' }
+    }
+  }
+
   /** Evicts until the limits hold, as far as what is in use lets it. */
   async makeRoom (): Promise<void> {
     this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
@@ -317,11 +341,18 @@ export class Cache {
         if (!isStoredUid(name)) continue
         const row = rows.get(`${studyUid}/${name}`)
         rows.delete(`${studyUid}/${name}`)
-        if (row === undefined) await this.#rescan(studyUid, name)
+        // One that can't be read doesn't keep the box from opening: the PACS has it.
+        if (row === undefined) await this.#rescan(studyUid, name).catch(async error => { await this.#giveUp(join(folder, studyUid, name), error) })
         else Object.assign(this.#shelf(studyUid, name), { row, indexed: true })
       }
     }
     for (const { studyUid, seriesUid } of rows.values()) this.#index.removeSeries(studyUid, seriesUid)
+  }
+
+  /** What can't be read goes, if the disk lets it: it must not be in the way when the PACS sends it again. */
+  async #giveUp (folder: string, error: unknown): Promise<void> {
+    this.#events.onFailed?.(error)
+    await discard(folder).catch(() => {})
   }
 
   async #rescan (studyUid: string, seriesUid: string): Promise<void> {

@@ -158,6 +158,11 @@ export class IndexStore {
     })()
   }
 
+  /** @throws when it can't be read */
+  check (): void {
+    this.#db.prepare('SELECT count(*) FROM study').get()
+  }
+
   close (): void {
     this.#db.close()
   }

@@ -22,6 +22,8 @@ import { bytesOf } from './send.ts'
 
 /** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
 const HEAD_BYTES_MAX = 32 << 20
+/** The largest whole-slide pictures have some 200 000 tiles, in all; more are not given in one answer. */
+const FRAMES_MAX = 200_000
 const NUMBER_OF_FRAMES = '00280008'
 /** Whatever the instance is in: the caller was asked before. */
 const AS_IT_IS = { multipart: true, accepts: () => 1, preference: [], any: true }
@@ -50,12 +52,19 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
 }
 
 /** @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
-export async function headOf (set: ObjectSet, stored: Stored): Promise<DicomJson> {
+async function headOf (set: ObjectSet, stored: Stored): Promise<DicomJson> {
   const { deflated } = transferSyntax(stored.transferSyntaxUid)
   if (stored.pixelOffset === 0 && !deflated) throw unknown(stored)
   const end = deflated ? stored.length : stored.pixelOffset
   const bytes = await bytesOf(set, stored, stored.datasetOffset, Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
   return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true })
+}
+
+/** The numbers of all frames. @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
+export function framesIn (head: DicomJson, stored: Stored): readonly number[] {
+  const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
+  if (!Number.isInteger(count) || count < 1 || count > FRAMES_MAX) throw unknown(stored, undefined, count)
+  return Array.from({ length: count }, (_, place) => place + 1)
 }
 
 /** @throws RequestError FRAME_UNKNOWN */

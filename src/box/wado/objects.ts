@@ -24,7 +24,7 @@ import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, valida
 import { bodyBytes, bytesOf, sendObjects, type Rewrite } from './send.ts'
 
 export interface ObjectParts {
-  readonly supply: Pick<Supply, 'open'>
+  readonly supply: Pick<Supply, 'open' | 'holds'>
   readonly gate: Gate
   readonly pixels: PixelPool
 }

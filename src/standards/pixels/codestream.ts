@@ -24,6 +24,8 @@ export interface JpegHeader extends Size {
   readonly ids: readonly number[]
   /** Horizontal and vertical sampling factor of each component. */
   readonly sampling: readonly (readonly [h: number, v: number])[]
+  /** Number of the quantization table of each component. */
+  readonly quantization: readonly number[]
   /** A JFIF APP0 is there, which stands for YCbCr. */
   readonly jfif: boolean
   /** Colour transform of Adobe's APP14: 0 none, 1 YCbCr, 2 YCCK. */
@@ -116,14 +118,16 @@ function frameHeader (view: DataView, marker: number, at: number, length: number
   if (marker === 0xf7) return { coding: 'jpeg-ls', ...size }
   const ids: number[] = []
   const sampling: (readonly [number, number])[] = []
+  const quantization: number[] = []
   for (let index = 0; index < components; index++) {
     ids.push(view.getUint8(at + 6 + 3 * index))
     const factors = view.getUint8(at + 7 + 3 * index)
     const [h, v] = [factors >> 4, factors & 15]
     if (h < 1 || h > 4 || v < 1 || v > 4) throw unreadable('a JPEG component of impossible sampling', { h, v })
     sampling.push([h, v])
+    quantization.push(view.getUint8(at + 8 + 3 * index))
   }
-  return { coding: 'jpeg', process: marker & 15, ...size, ids, sampling, jfif: false, adobe: undefined }
+  return { coding: 'jpeg', process: marker & 15, ...size, ids, sampling, quantization, jfif: false, adobe: undefined }
 }
 
 /** A whole JP2 file where a codestream belongs (PS3.5 §A.4.4 forbids the boxes; some writers keep them). */

@@ -9,10 +9,12 @@
 import { constants, inflateRawSync } from 'node:zlib'
 import { RequestError } from '#core/errors.ts'
 import { transferSyntax } from '#standards/dicom/transfer-syntax.ts'
-import { readCodestream, type Header } from './codestream.ts'
+import { readCodestream, type Header, type JpegHeader } from './codestream.ts'
 import { isYcc } from './colour.ts'
 import { assertFits, nativeBytes, unreadable } from './frame-size.ts'
+import { decodeJpeg12 } from './jpeg-12.ts'
 import { decodeJpeg2000 } from './jpeg-2000.ts'
+import { decodeJpegLossless } from './jpeg-lossless.ts'
 import { decodeJpegLs } from './jpeg-ls.ts'
 import { decodeJpeg8 } from './jpeg-turbo.ts'
 import { decodeNative } from './native.ts'
@@ -75,14 +77,27 @@ async function decodeSamples (coded: Uint8Array, header: Header, format: PixelFo
       const isRgb = header.components === 3 && (header.colourTransform || format.photometric === 'YBR_RCT' || format.photometric === 'YBR_ICT')
       return { decoded: await decodeJpeg2000(header), photometric: isRgb ? 'RGB' : format.photometric }
     }
-    case 'jpeg': {
-      if (header.process > 2 || header.precision !== 8) throw unreadable('a JPEG process that is not decoded here', { process: header.process, precision: header.precision })
-      return {
-        decoded: await decodeJpeg8(coded, header, isYcc(header, format)),
-        photometric: header.components === 3 ? 'RGB' : format.photometric
-      }
+    case 'jpeg':
+      return decodeJpeg(coded, header, format)
+  }
+}
+
+const BASELINE = 0
+const EXTENDED = 1
+const PROGRESSIVE = 2
+const LOSSLESS = 3
+
+async function decodeJpeg (coded: Uint8Array, header: JpegHeader, format: PixelFormat): Promise<{ decoded: Decoded, photometric: string }> {
+  const { process, precision } = header
+  if (process === LOSSLESS) return { decoded: decodeJpegLossless(coded, header), photometric: format.photometric }
+  if (process === EXTENDED && precision === 12) return { decoded: decodeJpeg12(coded, header), photometric: format.photometric }
+  if (precision === 8 && (process === BASELINE || process === EXTENDED || process === PROGRESSIVE)) {
+    return {
+      decoded: await decodeJpeg8(coded, header, isYcc(header, format)),
+      photometric: header.components === 3 ? 'RGB' : format.photometric
     }
   }
+  throw unreadable('a JPEG process that is not decoded here', { process, precision })
 }
 
 /** @throws RequestError PIXELS_UNREADABLE when the frame isn't the one that the data set describes */

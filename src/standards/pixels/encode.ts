@@ -9,13 +9,15 @@
 import { deflateRawSync } from 'node:zlib'
 import { RequestError } from '#core/errors.ts'
 import {
-  JPEG_2000, JPEG_2000_LOSSLESS, JPEG_LS_LOSSLESS, JPEG_LS_LOSSY, RLE_LOSSLESS, transferSyntax
+  JPEG_2000, JPEG_2000_LOSSLESS, JPEG_BASELINE, JPEG_EXTENDED, JPEG_LOSSLESS, JPEG_LS_LOSSLESS, JPEG_LS_LOSSY, RLE_LOSSLESS, transferSyntax
 } from '#standards/dicom/transfer-syntax.ts'
 import { assertFits, nativeBytes, unreadable } from './frame-size.ts'
 import { encodeHtJpeg2000, encodeJpeg2000 } from './jpeg-2000.ts'
+import { encodeJpegLossy } from './jpeg-dct.ts'
+import { encodeJpegLossless } from './jpeg-lossless.ts'
 import { encodeJpegLs } from './jpeg-ls.ts'
 import type { Frame, PixelFormat } from './pixel-format.ts'
-import { DEFLATED_IMAGE_FRAME, HTJ2K, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL, canEncode } from './pixel-syntaxes.ts'
+import { DEFLATED_IMAGE_FRAME, HTJ2K, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL, JPEG_LOSSLESS_ANY, canEncode } from './pixel-syntaxes.ts'
 import { encodeRle } from './rle.ts'
 
 export interface EncodeOptions {
@@ -56,6 +58,12 @@ export async function encodeFrame (frame: Frame, transferSyntaxUid: string, opti
       return { pixels: deflateRawSync(pixels), format }
     case RLE_LOSSLESS:
       return { pixels: encodeRle(pixels, format), format }
+    case JPEG_BASELINE:
+    case JPEG_EXTENDED:
+      return encodeLossy(pixels, format, options.quality ?? ENCODE_DEFAULTS.quality)
+    case JPEG_LOSSLESS:
+    case JPEG_LOSSLESS_ANY:
+      return { pixels: encodeJpegLossless(pixels, format, precisionOf(format)), format }
     case JPEG_LS_LOSSLESS:
       return { pixels: await encodeJpegLs(pixels, format, precisionOf(format), 0), format }
     case JPEG_LS_LOSSY:
@@ -71,6 +79,20 @@ export async function encodeFrame (frame: Frame, transferSyntaxUid: string, opti
       return { pixels: await encodeHtJpeg2000(pixels, format, false, options.step ?? ENCODE_DEFAULTS.step), format: transformed(format, 'YBR_ICT') }
     default:
       return { pixels: Buffer.from(pixels), format }
+  }
+}
+
+/** Of 8 bits as YBR_FULL_422, else of 12, which are then the Bits Stored: what is lossy may go beyond fewer. */
+function encodeLossy (pixels: Buffer, format: PixelFormat, quality: number): Frame {
+  const precision = format.bitsAllocated === 8 ? 8 : 12
+  return {
+    pixels: encodeJpegLossy(pixels, format, precision, Math.min(100, Math.max(1, Math.round(quality)))),
+    format: {
+      ...format,
+      bitsStored: precision,
+      highBit: precision - 1,
+      photometric: format.samples === 3 ? 'YBR_FULL_422' : format.photometric
+    }
   }
 }
 

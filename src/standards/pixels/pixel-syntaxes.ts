@@ -82,6 +82,9 @@ const mayBlur: Test = format => isGrey(format) || isFullColour(format)
 /** PS3.5 §8.2.1 to §8.2.14, less what the codecs here can't do: JPEG 2000 of three samples of 16 bits. */
 const lossless: Test = format => isUpTo16(format) && (format.samples === 1 || isFullColour(format))
 const wavelet: Test = format => lossless(format) && (format.samples === 1 || (isBytes(format) && !format.signed))
+/** JPEG knows no sign, and its samples are of 8 or 12 bits: of fewer, a loss could go beyond Bits Stored. */
+const isLossy8: Test = format => isBytes(format) && format.bitsStored === 8 && !format.signed && mayBlur(format)
+const isLossy12: Test = format => format.bitsAllocated === 16 && format.bitsStored <= 12 && !format.signed && isGrey(format)
 
 const ENCODABLE: ReadonlyMap<string, Test> = new Map<string, Test>([
   [EXPLICIT_LE, () => true],
@@ -90,6 +93,10 @@ const ENCODABLE: ReadonlyMap<string, Test> = new Map<string, Test>([
   [ENCAPSULATED_UNCOMPRESSED, () => true],
   [DEFLATED_IMAGE_FRAME, () => true],
   [RLE_LOSSLESS, isWhole],
+  [JPEG_BASELINE, isLossy8],
+  [JPEG_EXTENDED, format => isLossy8(format) || isLossy12(format)],
+  [JPEG_LOSSLESS_ANY, lossless],
+  [JPEG_LOSSLESS, lossless],
   [JPEG_LS_LOSSLESS, lossless],
   [JPEG_LS_LOSSY, format => lossless(format) && mayBlur(format)],
   [JPEG_2000_LOSSLESS, wavelet],
