@@ -47,12 +47,14 @@ test('every sample looks as DCMTK draws it, to one step of grey', { skip: skipWi
   t.ok(compared >= 50, `${compared} pictures compared`)
 })
 
+const GDCM_CONVERTER = 'gdcmconv'
+
 /** The file itself, or one that GDCM has unpacked. */
 function readable (path: string, transferSyntaxUid: string): string {
   if (READ_BY_DCMTK.test(transferSyntaxUid) || COMPRESSED_READ.has(transferSyntaxUid)) return path
   const raw = join(folder, 'raw.dcm')
   rmSync(raw, { force: true })
-  spawnSync('gdcmconv', ['--raw', path, raw])
+  spawnSync(GDCM_CONVERTER, ['--raw', path, raw])
   return raw
 }
 
