@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError, RequestError } from '#core/errors.ts'
-import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
+import { objectAccept, parseAccept, wishedSyntaxes, type ObjectAccept } from '#standards/dicomweb/accept.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
@@ -29,7 +29,7 @@ export interface ObjectParts {
 export async function serveObjects ({ supply, gate }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
   const grant = await gate.admit(request.headers, target)
   const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), 'application/dicom', target.instance !== undefined)
-  const set = await supply.open(target, hangUp(reply))
+  const set = await supply.open(target, hangUp(reply), wishedSyntaxes(accept))
   try {
     await sendSet(set, reply, accept, grant)
   } finally {
