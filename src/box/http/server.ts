@@ -56,9 +56,9 @@ export function httpServer ({ connectionsMax, takesUploads = false }: HttpSettin
     await sendProblem(reply, fromFastify(error), request.headers['accept-language'])
   })
   app.setNotFoundHandler(async (request, reply) => {
-    const error = request.method === 'GET'
+    const error = USUAL.has(request.method)
       ? new RequestError('ROUTE_UNKNOWN', 'no such resource here')
-      : new RequestError('NOT_OFFERED', 'this method is not served by this release', { facts: { method: request.method } })
+      : new RequestError('NOT_OFFERED', 'this method is not served', { facts: { method: request.method } })
     await sendProblem(reply, error, request.headers['accept-language'])
   })
   if (takesUploads) app.addHook('onRequest', hurry)
@@ -69,6 +69,8 @@ export function httpServer ({ connectionsMax, takesUploads = false }: HttpSettin
   return app
 }
 
+/** What is asked with another method is no resource of HTTP's (RFC 9110 §15.6.2). */
+const USUAL = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 /** A body that nobody waits for must not hold its connection for as long as an upload may. */
 function hurry (request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   const { raw, headers, routeOptions } = request

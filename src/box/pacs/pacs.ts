@@ -49,7 +49,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
   const dial = async (signal: AbortSignal): Promise<Association> => await openAssociation(peer,
     QUERY_CLASSES.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes: QUERY_SYNTAXES })), { signal, timers })
   const slots = new Slots(pacs, dial)
-  const query = new Query(slots, pacs.characterSet)
+  const query = new Query(slots, pacs.characterSet, facts => { log.warn({ code: 'ANSWER_REFUSED', ...facts }, 'the PACS answered with something else than was asked for') })
   const orders = new ReceivingOrders()
   const onStore = receiver({
     claim: (studyUid, seriesUid) => supply.claim(studyUid, seriesUid),

@@ -87,6 +87,13 @@ export class Supply {
     }
   }
 
+  /** Whether {@link open} would answer without the PACS. */
+  holds (target: Target): boolean {
+    const held = this.#held(target)
+    held?.close()
+    return held !== undefined
+  }
+
   /** Forgets a study, for instance since its report was withdrawn: what is on its way as well. */
   async purge (studyUid: string): Promise<void> {
     const found = this.#retrieves.get(studyUid)

@@ -40,10 +40,10 @@ const BUSY_SECONDS = 10
 /** What is left of a body after its answer is passed over for so long, so that the answer is read. In milliseconds. */
 const LINGER_MS = 5000
 
-export function stowRoutes (app: FastifyInstance, parts: StowParts): void {
+export async function stowRoutes (app: FastifyInstance, parts: StowParts): Promise<void> {
   let active = 0
   // Apart from the others, whose bodies nobody wants: here they stay streams.
-  void app.register(async scope => {
+  await app.register(async scope => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
     for (const path of ['/studies', '/studies/:study']) {
