@@ -9,6 +9,7 @@ import { pino, type Logger } from 'pino'
 import { adminRoutes } from './admin/routes.ts'
 import { Cache } from './cache/cache.ts'
 import type { Config } from './config.ts'
+import { fhirRoutes } from './fhir/routes.ts'
 import { Resources } from './http/resources.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
@@ -88,6 +89,18 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         health: new Health({ slots: pacs.slots, cache })
       }, resources)
     }, { prefix })
+    if (config.fhir.enabled) {
+      const { prefix, publicUrl, patientSystem, accessionSystem } = config.fhir
+      await http.register(async app => {
+        fhirRoutes(app, {
+          query: pacs.query,
+          gate: openGate,
+          systems: { patient: patientSystem, accession: accessionSystem },
+          base: baseUrl({ prefix, publicUrl }),
+          dicomweb: base
+        })
+      }, { prefix })
+    }
     const address = await listenOn(http, config.http)
     return { dicomweb: `${address}${prefix}`, dimsePort: pacs.port, close }
   } catch (error) {
