@@ -22,6 +22,7 @@ import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
+import { STOW_DESCRIBED } from './stow/described.ts'
 import { stowRoutes } from './stow/routes.ts'
 import { Spool } from './stow/spool.ts'
 
@@ -67,7 +68,7 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     const { prefix } = config.http
     const base = baseUrl(config.http)
     await http.register(async app => {
-      const resources = new Resources(app, DESCRIBED)
+      const resources = new Resources(app, { ...DESCRIBED, ...STOW_DESCRIBED })
       await stowRoutes(app, {
         settings: config.stow,
         spool: new Spool({ folder: join(config.cache.folder, 'stow'), bytesMax: config.stow.spoolBytesMax, diskFreeBytesMin: config.cache.diskFreeBytesMin }),

@@ -17,7 +17,7 @@ export class Resources {
   readonly #described: Readonly<Record<string, RouteDescription>>
   /** Methods of each path. */
   readonly #methods = new Map<string, Set<string>>()
-  /** Paths that only say that they will come. */
+  /** Method and path of those that only say that they will come, or are switched off. */
   readonly #later = new Set<string>()
   #closed = false
 
@@ -32,7 +32,7 @@ export class Resources {
       const methods = this.#methods.get(path) ?? new Set()
       this.#methods.set(path, methods)
       for (const one of [method].flat()) methods.add(one)
-      if ((config as { later?: boolean } | undefined)?.later === true) this.#later.add(path)
+      if ((config as { later?: boolean } | undefined)?.later === true) for (const one of [method].flat()) this.#later.add(`${one} ${path}`)
     })
   }
 
@@ -47,14 +47,14 @@ export class Resources {
 
   /** Method and path of every route that serves something: 'GET /studies'. */
   get registered (): readonly string[] {
-    return [...this.#methods].flatMap(([path, methods]) => [...methods].filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !this.#later.has(path)).map(method => `${method} ${path}`))
+    return [...this.#methods].flatMap(([path, methods]) => [...methods].filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !this.#later.has(`${method} ${path}`)).map(method => `${method} ${path}`))
   }
 
   /** After the last route: answers OPTIONS for every resource, and 405 for the methods that it lacks. */
   close (options: (request: FastifyRequest, reply: FastifyReply, path: string) => Promise<unknown>): void {
     this.#closed = true
     for (const [path, methods] of this.#methods) {
-      const allow = [...methods, 'OPTIONS'].join(', ')
+      const allow = [...[...methods].filter(method => !this.#later.has(`${method} ${path}`)), 'OPTIONS'].join(', ')
       if (!methods.has('OPTIONS')) {
         this.#app.options(path, async (request, reply) => {
           reply.header('allow', allow)
