@@ -10,6 +10,7 @@ import { Metrics } from './admin/metrics.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { Cache } from './cache/cache.ts'
 import type { Config } from './config.ts'
+import { fhirRoutes } from './fhir/routes.ts'
 import { allowOrigins } from './http/cors.ts'
 import { Resources } from './http/resources.ts'
 import { httpServer } from './http/server.ts'
@@ -23,6 +24,7 @@ import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
+import { STOW_DESCRIBED } from './stow/described.ts'
 import { stowRoutes } from './stow/routes.ts'
 import { Spool } from './stow/spool.ts'
 
@@ -71,7 +73,7 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     const { prefix } = config.http
     const base = baseUrl(config.http)
     await http.register(async app => {
-      const resources = new Resources(app, DESCRIBED)
+      const resources = new Resources(app, { ...DESCRIBED, ...STOW_DESCRIBED })
       await stowRoutes(app, {
         settings: config.stow,
         spool: new Spool({ folder: join(config.cache.folder, 'stow'), bytesMax: config.stow.spoolBytesMax, diskFreeBytesMin: config.cache.diskFreeBytesMin }),
@@ -93,6 +95,18 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         health: new Health({ slots: pacs.slots, cache })
       }, resources)
     }, { prefix })
+    if (config.fhir.enabled) {
+      const { prefix, publicUrl, patientSystem, accessionSystem } = config.fhir
+      await http.register(async app => {
+        fhirRoutes(app, {
+          query: pacs.query,
+          gate: openGate,
+          systems: { patient: patientSystem, accession: accessionSystem },
+          base: baseUrl({ prefix, publicUrl }),
+          dicomweb: base
+        })
+      }, { prefix })
+    }
     const address = await listenOn(http, config.http)
     return { dicomweb: `${address}${prefix}`, dimsePort: pacs.port, close }
   } catch (error) {

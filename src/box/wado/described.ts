@@ -6,8 +6,9 @@
  */
 
 import { Type } from 'typebox'
-import { EVERY_TYPE, STILL } from '#standards/dicomweb/rendered-media.ts'
+import { EVERY_TYPE } from '#standards/dicomweb/rendered-media.ts'
 import type { RouteDescription } from '#standards/dicomweb/served-route.ts'
+import { DESCRIBED_RENDERED } from './described-rendered.ts'
 
 const Accept = Type.Optional(Type.String({ description: 'what Accept says, for those who cannot set it' }))
 const negotiated = Type.Object({ accept: Accept })
@@ -49,16 +50,6 @@ const STUDY = '/studies/:study'
 const SERIES = `${STUDY}/series/:series`
 const INSTANCE = `${SERIES}/instances/:instance`
 
-const rendering = Type.Object({
-  accept: Accept,
-  window: Type.Optional(Type.String({ description: 'center,width,function; the function linear, linear-exact or sigmoid' })),
-  viewport: Type.Optional(Type.String({ description: 'vw,vh, or vw,vh,sx,sy,sw,sh: the size to fit into, and what part of the image' })),
-  quality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'of JPEG' })),
-  iccprofile: Type.Optional(Type.String({ description: 'no, yes or srgb' })),
-  overlays: Type.Optional(Type.String({ description: 'no: without overlay planes (not in the standard)' }))
-})
-const thumbnail = Type.Object({ accept: Accept, viewport: Type.Optional(Type.String({ description: 'vw,vh: the size to fit into' })) })
-
 const uri = Type.Object({
   requestType: Type.Literal('WADO'),
   studyUID: Type.String(),
@@ -75,11 +66,6 @@ const uri = Type.Object({
   imageQuality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
   charset
 })
-
-const seen = (path: string, name: string, what: string) => ({
-  [`GET ${path}/rendered`]: { id: `RetrieveRendered${name}`, summary: `${what}, as any browser shows it.`, section: 'PS3.18 §10.4', query: rendering, headers: conditional, answers: EVERY_TYPE, successes: [206, 304], failures: [404, 501, 502, 503, 504] },
-  [`GET ${path}/thumbnail`]: { id: `Retrieve${name}Thumbnail`, summary: `${what}, as one small picture.`, section: 'PS3.18 §10.4', query: thumbnail, headers: conditional, answers: STILL, successes: [206, 304], failures: [404, 502, 503, 504] }
-} satisfies Record<string, RouteDescription>)
 
 const storing = (id: string, summary: string): RouteDescription => ({ id, summary, section: 'PS3.18 §10.5', payload: ['multipart/related; type="application/dicom"', 'application/dicom'], answers: ['application/dicom+json', 'application/json'], successes: [202], failures: [409, 413, 415, 501, 503] })
 
@@ -104,10 +90,7 @@ export const DESCRIBED: Readonly<Record<string, RouteDescription>> = {
   ...level(STUDY, 'Study'),
   ...level(SERIES, 'Series'),
   ...level(INSTANCE, 'Instance'),
-  ...seen(STUDY, 'Study', 'What can be seen of one study'),
-  ...seen(SERIES, 'Series', 'What can be seen of one series'),
-  ...seen(INSTANCE, 'Instance', 'One object'),
-  ...seen(`${INSTANCE}/frames/:frames`, 'Frames', 'Frames of one object'),
+  ...DESCRIBED_RENDERED,
   'POST /studies': storing('StoreInstances', 'Stores objects in the PACS; where it is switched on.'),
   [`POST ${STUDY}`]: storing('StoreStudyInstances', 'Stores objects of one study in the PACS; where it is switched on.'),
   'GET /wado': { id: 'RetrieveInstanceByUri', summary: 'One object, or a picture of it, by query parameters alone (WADO-URI).', section: 'PS3.18 §9.1', query: uri, headers: ranged, answers: ['application/dicom', ...EVERY_TYPE], successes: [206, 304], failures: [404, 416, 501, 502, 503, 504] },
