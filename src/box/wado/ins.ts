@@ -4,7 +4,6 @@
  */
 
 import { spliceIns, type Ins } from '#standards/dicom/ins.ts'
-import { copyFrom } from '../cache/stored.ts'
 import type { Rewrite } from './send.ts'
 
 /** The sequence lies in group 0010, within the first kilobytes of any object. */
@@ -15,8 +14,7 @@ export function insRewrite (ins: Ins): Rewrite {
     const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
     const whole = end <= HEAD_BYTES
     const replaced = whole ? end : HEAD_BYTES
-    const bytes = stored.memory === undefined ? await read(0, replaced) : Buffer.allocUnsafe(replaced)
-    if (stored.memory !== undefined) copyFrom(stored.memory, 0, bytes)
+    const bytes = await read(0, replaced)
     const { pieces } = spliceIns(bytes.subarray(stored.datasetOffset), stored.transferSyntaxUid, ins)
     return { pieces: [bytes.subarray(0, stored.datasetOffset), ...pieces], replaced }
   }
