@@ -82,7 +82,9 @@ async function * records (file: FileHandle, size: number): AsyncGenerator<Omit<S
       offset,
       length: head.length,
       datasetOffset: head.datasetOffset,
-      pixelOffset: head.pixelOffset
+      pixelOffset: head.pixelOffset,
+      crc,
+      receivedAt: head.receivedAt
     }
     at = offset + head.length
   }

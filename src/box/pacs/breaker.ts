@@ -15,6 +15,15 @@ export interface BreakerSettings {
   readonly restSeconds: number
 }
 
+/** How the PACS was met when somebody last asked it. */
+export interface Encounter {
+  readonly reached: boolean
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Why it wasn't reached. */
+  readonly code?: string
+}
+
 /** Reaching the PACS failed, as opposed to the PACS answering something unpleasant. */
 const COUNTED = new Set(['PACS_UNREACHABLE', 'PACS_TIMEOUT', 'PACS_ABORTED', 'PACS_REJECTED'])
 
@@ -25,6 +34,8 @@ export class Breaker {
   #restUntil = 0
   #probing = false
   #cause: unknown
+  /** Undefined until somebody has asked. */
+  last: Encounter | undefined
 
   /** @param now milliseconds, from anywhere, never set back */
   constructor (settings: BreakerSettings, now: () => number = () => performance.now()) {
@@ -50,7 +61,7 @@ export class Breaker {
       this.#probing = true
       try {
         await probe()
-        this.#failures = 0
+        this.#reached()
       } catch (error) {
         this.#failed(error)
         throw error
@@ -60,7 +71,7 @@ export class Breaker {
     }
     try {
       const result = await use()
-      this.#failures = 0
+      this.#reached()
       return result
     } catch (error) {
       this.#failed(error)
@@ -68,13 +79,19 @@ export class Breaker {
     }
   }
 
+  #reached (): void {
+    this.#failures = 0
+    this.last = { reached: true, at: this.#now() }
+  }
+
   #failed (error: unknown): void {
     if (!(error instanceof PeerError) || !COUNTED.has(error.code)) {
       // It answered, if not what one hoped for.
-      if (error instanceof PeerError && error.code === 'PACS_STATUS') this.#failures = 0
+      if (error instanceof PeerError && error.code === 'PACS_STATUS') this.#reached()
       return
     }
     this.#failures++
+    this.last = { reached: false, at: this.#now(), code: error.code }
     this.#cause = error
     if (this.#failures >= this.#settings.failuresMax) this.#restUntil = this.#now() + this.#settings.restSeconds * 1000
   }

@@ -12,6 +12,7 @@ import { openAssociation, type Association } from '#standards/dimse/association.
 import type { Peer } from '#standards/dimse/connect.ts'
 import { listen } from '#standards/dimse/server.ts'
 import { clientTls, serverTls } from './tls.ts'
+import { Delivery } from './deliver.ts'
 import { mover } from './mover.ts'
 import { Query } from './query.ts'
 import { receiver } from './receive.ts'
@@ -33,6 +34,8 @@ export interface Pacs {
   readonly query: Query
   readonly supply: Supply
   readonly slots: Slots
+  /** For one caller who stores; the signal fires when they leave. */
+  readonly deliver: (signal: AbortSignal) => Delivery
   /** Port that the PACS sends to. */
   readonly port: number
   close (): Promise<void>
@@ -82,6 +85,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     query,
     supply,
     slots,
+    deliver: signal => new Delivery({ slots, peer, timers }, signal),
     port: scp.port,
     async close () {
       await supply.close()

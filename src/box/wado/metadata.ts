@@ -11,7 +11,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { CapacityError, PeerError, RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
-import { jsonText } from '#standards/dicom/json.ts'
+import { jsonText, type DicomJson } from '#standards/dicom/json.ts'
 import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import type { Pack } from '../cache/pack.ts'
 import { copyFrom, type Stored } from '../cache/stored.ts'
@@ -31,12 +31,16 @@ export type BulkDataUri = (stored: Stored, path: string) => string
 
 /** DICOM JSON of one instance, as text. @throws RequestError DATA_MALFORMED */
 export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<string> {
+  return jsonText(await instanceHead(stored, read, bulkDataUri))
+}
+
+/** All of one instance but its bulk data. @throws RequestError DATA_MALFORMED */
+export async function instanceHead (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<DicomJson> {
   const end = stored.pixelOffset === 0 ? stored.length : Math.min(stored.pixelOffset + PIXEL_HEAD_BYTES, stored.length)
   const bytes = Buffer.allocUnsafe(Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
   if (stored.memory === undefined) await read(stored, stored.datasetOffset, bytes)
   else copyFrom(stored.memory, stored.datasetOffset, bytes)
-  const json = decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
-  return jsonText(json)
+  return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
 }
 
 /** The metadata of one series: objects joined by commas, without the brackets around. */
