@@ -24,7 +24,7 @@ function table (): string {
   const lines = [['fault', ...operations], operations.concat('').map(() => '---')]
   for (const { fault, what, cells } of MATRIX) {
     lines.push([`**${fault}** ${what}`, ...Object.values(cells).map(cell => typeof cell === 'string'
-      ? `– *${cell}*`
+      ? `– ${cell}`
       : `\`${cell.answer}\`${cell.note === undefined ? '' : ` ${cell.note}`}`)])
   }
   return lines.map(cells => `| ${cells.join(' | ')} |\n`).join('')
