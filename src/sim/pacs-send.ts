@@ -131,11 +131,13 @@ export async function withSender<T> (
     const result = await use({
       store: async (held, originator) => await storeOn(network, association, held, closing.signal, originator)
     })
+    // A destination that was lost on the way is told to whoever asked, at once.
+    if (closing.signal.aborted) return result
     const released = new Promise<void>(resolve => {
       network.on('associationReleaseResponse', () => { resolve() })
       closing.signal.addEventListener('abort', () => { resolve() }, { once: true })
     })
-    if (!closing.signal.aborted) network.sendAssociationReleaseRequest()
+    network.sendAssociationReleaseRequest()
     await released
     return result
   } finally {
