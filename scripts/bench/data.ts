@@ -99,7 +99,7 @@ export class Data {
   /** One study of twenty series, an image each. */
   async manySeries (): Promise<Sample> {
     const { files } = await this.ct()
-    return await this.#sample('series', `one study of ${SERIES_OF_MANY} series`, async unfinished => {
+    return await this.#sample(`series-${this.sizes.ctImages}`, `one study of ${SERIES_OF_MANY} series`, async unfinished => {
       await mkdir(unfinished)
       for (let index = 0; index < SERIES_OF_MANY; index++) {
         await renamed(files[Math.floor(index * files.length / SERIES_OF_MANY)]!.path, join(unfinished, `${index}.dcm`), { study: 1, series: index + 1, instance: index + 1 })
