@@ -1,0 +1,37 @@
+/**
+ * The page of a viewer that others wrote: Cornerstone's own loader fetches, decodes and draws one
+ * frame. Runs in Chromium; the journey calls {@link Drawing.draw} from outside.
+ */
+
+import { cache, imageLoader, init, utilities } from '@cornerstonejs/core'
+import { init as initLoader, wadors } from '@cornerstonejs/dicom-image-loader'
+
+export interface Drawing {
+  /**
+   * @param frame URL of the frame's resource
+   * @param metadata DICOM JSON of its instance
+   * @returns the picture at its own size, as a data URL of a PNG
+   */
+  draw (frame: string, metadata: Record<string, unknown>, columns: number, rows: number): Promise<string>
+}
+
+init()
+initLoader({ maxWebWorkers: 1, decodeConfig: { wasmBasePath: '/' } })
+
+Object.assign(window, {
+  async draw (frame, metadata, columns, rows) {
+    const imageId = `wadors:${frame}`
+    wadors.metaDataManager.add(imageId, metadata as never)
+    const canvas = document.querySelector('canvas') as HTMLCanvasElement
+    canvas.width = columns
+    canvas.height = rows
+    try {
+      const image = await imageLoader.loadAndCacheImage(imageId, { useRGBA: true })
+      await utilities.renderToCanvasCPU(canvas, image)
+      return canvas.toDataURL('image/png')
+    } finally {
+      cache.purgeCache()
+    }
+  }
+} satisfies Drawing)
+document.title = 'ready'
