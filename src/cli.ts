@@ -6,6 +6,7 @@
  */
 
 import { BoxRefusal } from '#cli/admin.ts'
+import { benchVerb } from '#cli/bench.ts'
 import { cacheVerb } from '#cli/cache.ts'
 import { echoVerb } from '#cli/echo.ts'
 import { tellFailure } from '#cli/failure.ts'
@@ -17,7 +18,7 @@ import { statusVerb } from '#cli/status.ts'
 import { EXIT, openTerminal, type Terminal, type Verb } from '#cli/terminal.ts'
 import { wordsFor } from '#cli/words.ts'
 
-const VERBS = { echo: echoVerb, find: findVerb, get: getVerb, pair: pairVerb, cache: cacheVerb, status: statusVerb } as const satisfies Record<string, Verb>
+const VERBS = { echo: echoVerb, find: findVerb, get: getVerb, pair: pairVerb, bench: benchVerb, cache: cacheVerb, status: statusVerb } as const satisfies Record<string, Verb>
 
 const args = process.argv.slice(2)
 const interrupted = new AbortController()

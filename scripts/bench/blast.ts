@@ -13,6 +13,7 @@ import { COMMAND, DATA_SET, decodeCommand } from '#standards/dimse/command.ts'
 import { encodeMessage } from '#standards/dimse/message.ts'
 import { encodeReleaseRequest, PDU, PDU_HEADER_BYTES, PDV_HEADER_BYTES } from '#standards/dimse/pdu.ts'
 import type { Sample } from './data.ts'
+import type { Place } from './network/own-network.ts'
 
 /** Longest PDU that we send, to a receiver who takes any. */
 const PDU_BYTES_MAX = 131072
@@ -22,8 +23,8 @@ const CONTEXT = 1
 const prepared = new Map<Sample, Map<number, Promise<Buffer[]>>>()
 
 /** @returns seconds from the first byte of the first object to the answer to the last */
-export async function blast (sample: Sample, port: number, calledTitle: string, callingTitle = 'BENCH'): Promise<number> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+export async function blast (sample: Sample, { host, port }: Place, calledTitle: string, callingTitle = 'BENCH'): Promise<number> {
+  const socket = connect({ host, port, noDelay: true })
   await once(socket, 'connect')
   const replies = new Replies(socket)
   try {

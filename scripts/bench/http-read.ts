@@ -13,6 +13,8 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 export interface ReadOptions {
   readonly accept?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** The body has no parts: its first byte is the first. */
+  readonly isOneFile?: boolean
   /** Slower than this many bytes in a second the reader doesn't read. */
   readonly bytesPerSecondMax?: number
   /** Given every piece of the body; for the run that checks it. */
@@ -27,6 +29,8 @@ export interface Read {
   readonly seconds: number
   /** From the request sent to the first byte of the first part's body. */
   readonly firstByteMs: number
+  /** The same moment, by `performance.now()`. */
+  readonly firstByteAt: number
 }
 
 /** Reads one answer to its end. @throws Error when it is cut, or refused */
@@ -35,7 +39,7 @@ export async function read (url: string, options: ReadOptions = {}): Promise<Rea
   const headers = { host: `${hostname}:${port}`, accept: options.accept ?? 'multipart/related; type="application/dicom"; transfer-syntax=*', connection: 'close', ...options.headers }
   const request = `GET ${pathname}${search} HTTP/1.1\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const answer = new Answer(options.onBody)
+  const answer = new Answer(options)
   const pace = pacer(options.bytesPerSecondMax)
   let from = 0
   const socket = connect({
@@ -71,7 +75,7 @@ export async function read (url: string, options: ReadOptions = {}): Promise<Rea
     socket.destroy()
   }
   const { status, contentType, bytes, firstByteMs } = answer
-  return { status, contentType, bytes, firstByteMs, seconds: (performance.now() - from) / 1000 }
+  return { status, contentType, bytes, firstByteMs, firstByteAt: from + firstByteMs, seconds: (performance.now() - from) / 1000 }
 }
 
 /** Says whether to read on; if not, calls `resume` when it is time. */
@@ -95,6 +99,7 @@ class Answer {
   firstByteMs = 0
   whole = false
   readonly #onBody: ((piece: Buffer) => void) | undefined
+  readonly #isOneFile: boolean
   #inBody = false
   #head: Buffer = Buffer.alloc(0)
   #chunked = false
@@ -105,8 +110,9 @@ class Answer {
   /** The body until the first part begins; undefined after that. */
   #before: Buffer | undefined = Buffer.alloc(0)
 
-  constructor (onBody: ((piece: Buffer) => void) | undefined) {
+  constructor ({ onBody, isOneFile = false }: ReadOptions) {
     this.#onBody = onBody
+    this.#isOneFile = isOneFile
   }
 
   /** @throws Error when the answer isn't one of success */
@@ -166,6 +172,11 @@ class Answer {
     this.bytes += piece.length
     this.#onBody?.(piece)
     if (this.#before === undefined) return
+    if (this.#isOneFile) {
+      this.firstByteMs = ms
+      this.#before = undefined
+      return
+    }
     this.#before = Buffer.concat([this.#before, piece])
     const end = this.#before.indexOf(HEAD_END)
     if (end < 0 || this.#before.length <= end + 4) return

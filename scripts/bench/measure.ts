@@ -5,7 +5,7 @@
  * resident set since the last {@link resetPeak}.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 
 /** USER_HZ, the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
@@ -23,6 +23,22 @@ export function residentBytes (pid: number): number {
 
 export function peakBytes (pid: number): number {
   return statusBytes(pid, 'VmHWM')
+}
+
+/** Of a process, the main one among them. */
+export function threads (pid: number): number {
+  return Number(/^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1])
+}
+
+/** What a process holds open: each descriptor's target, such as `socket:[123]` or a path. */
+export function descriptors (pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
 }
 
 /** From here on {@link peakBytes} tells of what comes. */

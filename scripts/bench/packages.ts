@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path'
 import { run } from './processes.ts'
 
 /** A program of each package that we need. */
-const PROGRAMS = { storescp: 'dcmtk', dcmqrscp: 'dcmtk', movescu: 'dcmtk', Orthanc: 'orthanc' } as const
+const PROGRAMS = { storescp: 'dcmtk', dcmqrscp: 'dcmtk', movescu: 'dcmtk', dcmdjpls: 'dcmtk', Orthanc: 'orthanc', nginx: 'nginx-light', wrk: 'wrk', ip: 'iproute2' } as const
 const DICOMWEB_PLUGINS = ['/usr/share/orthanc/plugins/libOrthancDicomWeb.so', '/usr/lib/orthanc/libOrthancDicomWeb.so']
 
 /** @throws Error that names what is missing, where we may not install it */

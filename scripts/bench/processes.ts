@@ -32,21 +32,24 @@ export interface Started {
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** It is ready when it has written this, or when this port answers. */
-  readonly ready: RegExp | number
+  /** Put in front of the command: where it runs. */
+  readonly within?: readonly string[]
+  /** It is ready when it has written this, or when this port (of this machine, if it says no other) answers. */
+  readonly ready: RegExp | number | { readonly host: string, readonly port: number }
 }
 
 const running = new Set<ChildProcess>()
 
 /** @throws Error with its last words when it ends before it is ready */
-export async function start (name: string, command: string, args: readonly string[], { env = {}, cwd, ready }: StartOptions): Promise<Started> {
-  const child = launch(command, args, env, cwd)
+export async function start (name: string, command: string, args: readonly string[], { env = {}, cwd, within = [], ready }: StartOptions): Promise<Started> {
+  const [program, ...rest] = [...within, command, ...args]
+  const child = launch(program!, rest, env, cwd)
   let output = ''
   const heard = (piece: Buffer): void => { output = (output + piece.toString()).slice(-OUTPUT_MAX) }
   child.stdout!.on('data', heard)
   child.stderr!.on('data', heard)
   const from = performance.now()
-  while (!(typeof ready === 'number' ? await answers(ready) : ready.test(output))) {
+  while (!(ready instanceof RegExp ? ready.test(output) : await answers(typeof ready === 'number' ? { host: '127.0.0.1', port: ready } : ready))) {
     if (!running.has(child)) throw new Error(`${name} ended at once: ${output}`)
     if (performance.now() - from > READY_MS) throw new Error(`${name} is not ready: ${output}`)
     await sleep(20)
@@ -72,6 +75,17 @@ export async function stopAll (): Promise<void> {
   await Promise.all([...running].map(stop))
 }
 
+/** So that a program which may never end doesn't hold the bench: it is ended, and its row with it. @throws Error that names what took so long */
+export async function within<T> (seconds: number, name: string, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => { reject(new Error(`${name} takes longer than ${seconds} s`)) }, seconds * 1000)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Ends everything when a signal comes. */
 export function stopOnSignals (): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -85,7 +99,7 @@ export function stopOnSignals (): void {
 /** A port that nobody has; taken at once by whom it is meant for. */
 export async function freePort (): Promise<number> {
   const server = createServer()
-  server.listen(0, '127.0.0.1')
+  server.listen(0, '0.0.0.0')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   server.close()
@@ -121,8 +135,8 @@ function kill (child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-async function answers (port: number): Promise<boolean> {
-  const socket = connect({ port, host: '127.0.0.1' })
+async function answers (place: { host: string, port: number }): Promise<boolean> {
+  const socket = connect(place)
   const answered = await new Promise<boolean>(resolve => {
     socket.once('connect', () => { resolve(true) }).once('error', () => { resolve(false) })
   })

@@ -65,11 +65,19 @@ const Dimse = Type.Object({
   tls: Type.Optional(Tls)
 }, closed)
 
+const Cors = Type.Object({
+  origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[A-Za-z0-9.:_\\[\\]-]+)$' }), { minItems: 1, description: 'pages that may read: https://viewer.centre.lan; * for any, without credentials' }),
+  credentials: Type.Boolean({ default: false, description: 'whether browsers may send cookies and certificates along' }),
+  maxAgeSeconds: Type.Integer({ default: 600, minimum: 0, maximum: 86400, description: 'for how long a browser remembers that it may' })
+}, { ...closed, description: 'viewers from other web sites (Fetch standard, CORS); absent: none' })
+
 const Http = Type.Object({
   host: Type.String({ default: '127.0.0.1', description: 'address that we listen on, when no socket is named' }),
   port: port('0 takes a free one', { default: 8042 }),
   socket: Type.Optional(Type.String({ description: 'UNIX socket behind the front; then host and port are not used' })),
   prefix: Type.String({ default: '/dicom-web', pattern: '^(/[A-Za-z0-9._-]+)*$', description: 'path before /studies' }),
+  publicUrl: Type.Optional(Type.String({ pattern: '^https?://[A-Za-z0-9.:_\\[\\]-]+(/[A-Za-z0-9._-]+)*$', description: 'URL under which callers reach the path before /studies, when it is not what they say in Host' })),
+  cors: Type.Optional(Cors),
   connectionsMax: Type.Integer({ default: 512, minimum: 1, maximum: 10000, description: 'callers at the same time' })
 }, closed)
 
@@ -81,6 +89,21 @@ const Cache = Type.Object({
   ageSecondsMax: Type.Integer({ default: 7 * 86400, minimum: 60, description: 'since a series was received' }),
   diskFreeBytesMin: Type.Integer({ default: GIB, minimum: 0, description: 'what the disk keeps free for everything else' })
 }, closed)
+
+const Pixels = Type.Object({
+  workersMax: Type.Integer({ default: 0, minimum: 0, maximum: 64, description: 'threads that decode and encode pixels; 0: one for each core' }),
+  frameMegapixelsMax: Type.Integer({ default: 128, minimum: 1, maximum: 1024, description: 'rows × columns of a frame that is decoded at all' }),
+  megabytesMax: Type.Integer({ default: 192, minimum: 16, maximum: 4096, description: 'coded and decoded bytes on their way to the threads and back' }),
+  jobSeconds: seconds('one frame may take so long', 60, 1, 600),
+  idleSeconds: seconds('a thread without work ends after so long', 30, 1, 3600),
+  callersMax: Type.Integer({ default: 256, minimum: 1, maximum: 10000, description: 'requests that may wait for these threads at the same time' })
+}, closed)
+const Stow = Type.Object({
+  enabled: Type.Boolean({ default: false, description: 'whether callers may store into the PACS (STOW-RS)' }),
+  requestsMax: Type.Integer({ default: 4, minimum: 1, maximum: 64, description: 'callers that store at the same time' }),
+  objectBytesMax: Type.Integer({ default: 4 * GIB, minimum: 1 << 20, maximum: 64 * GIB, description: 'longer objects are refused' }),
+  spoolBytesMax: Type.Integer({ default: 8 * GIB, minimum: 1 << 20, description: 'objects that wait on the cache\'s disk to be stored, all together' })
+}, { ...closed, default: {} })
 
 const Freshness = Type.Object({
   youngDays: Type.Number({ default: 2, minimum: 0, maximum: 365, description: 'a study this young may still grow' }),
@@ -95,6 +118,8 @@ export const ConfigSchema = Type.Object({
   http: Type.Object(Http.properties, { ...closed, default: {} }),
   cache: Cache,
   freshness: Freshness,
+  pixels: Type.Object(Pixels.properties, { ...closed, default: {} }),
+  stow: Stow,
   adminSocket: Type.Optional(Type.String({ description: 'UNIX socket for the command line' })),
   logLevel: Type.Union(['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map(level => Type.Literal(level)), { default: 'info' })
 }, closed)

@@ -19,16 +19,14 @@ import { move } from '#standards/dimse/move.ts'
 import type { MoveResult } from '#standards/dimse/query-retrieve.ts'
 import { STATUS, statusText } from '#standards/dimse/status.ts'
 import type { StoreHandler } from '#standards/dimse/store-provider.ts'
+import { inventory } from './inventory.ts'
 import { listenForPacs } from './listen-for-pacs.ts'
 import { ObjectFile } from './object-file.ts'
 import { assertCount, choice, readOptions } from './options.ts'
-import { FIND_PROPOSAL, GET_PROPOSAL, MOVE_PROPOSAL, findInstances, findSeries, portion, type InstanceFound } from './questions.ts'
+import { GET_PROPOSAL, MOVE_PROPOSAL, portion, type InstanceFound } from './questions.ts'
 import { PACS_OPTIONS, peerOf, settingsOf, timersOf } from './settings.ts'
 import { storeProposals } from './store-proposals.ts'
 import { EXIT, type Terminal, type Verb } from './terminal.ts'
-
-/** More than any study has; a PACS that never ends its list is left. */
-const INSTANCES_MAX = 200_000
 
 export const getVerb: Verb = async (args, terminal) => {
   const { words } = terminal
@@ -39,7 +37,7 @@ export const getVerb: Verb = async (args, terminal) => {
   const asked = choice(given, 'method', ['move', 'get'] as const, words)
   const config = await settingsOf(given, words)
   const folder = given.text('into') ?? study
-  const expected = await inventory(config, study, series, terminal)
+  const expected = await inventory(config, study, series, { signal: terminal.signal, onFound: count => { terminal.progress(words.get.counting(count)) } })
   if (expected.size === 0) throw new RequestError(series === undefined ? 'STUDY_UNKNOWN' : 'SERIES_UNKNOWN', 'the PACS has nothing of it', { facts: { study, series } })
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -85,23 +83,6 @@ interface Wanted {
   readonly series: string | undefined
   readonly expected: ReadonlyMap<string, InstanceFound>
   readonly onStore: StoreHandler
-}
-
-/** Every instance, by its name. */
-async function inventory (config: Config, study: string, series: string | undefined, terminal: Terminal): Promise<Map<string, InstanceFound>> {
-  const { signal, words } = terminal
-  return await withAssociation(await peerOf(config), [FIND_PROPOSAL], { signal, timers: timersOf(config) }, async association => {
-    const found = new Map<string, InstanceFound>()
-    const seriesFound = series === undefined ? await Array.fromAsync(findSeries(association, study, signal)) : [{ seriesUid: series }]
-    for (const { seriesUid } of seriesFound) {
-      for await (const instance of findInstances(association, study, seriesUid, signal)) {
-        if (found.size === INSTANCES_MAX) throw new CapacityError('BUSY', 'the PACS lists more than can be', { facts: { instancesMax: INSTANCES_MAX } })
-        found.set(parseUid(instance.sopInstanceUid), instance)
-        terminal.progress(words.get.counting(found.size))
-      }
-    }
-    return found
-  })
 }
 
 async function byMove (config: Config, { study, series, onStore }: Wanted, { signal }: Terminal): Promise<MoveResult> {

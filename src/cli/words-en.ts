@@ -60,6 +60,7 @@ export const english: Words = {
   drimbox echo      does the PACS answer? (C-ECHO)
   drimbox find      queries the PACS (C-FIND)
   drimbox get       brings a study as DICOM files (C-MOVE or C-GET)
+  drimbox bench     measures the site's PACS (latency, throughput) with one study
   drimbox status    how the running box is doing
   drimbox cache     what the box has cached, and how to purge it
 
@@ -107,6 +108,25 @@ ${PACS_CHOICE}
 ${COMMON}
 
 If the box is running, it is asked for the object over DICOMweb; else this command listens on our port itself.
+${EXITS}`,
+    bench: `drimbox bench pacs [STUDY]: measures the site's PACS with a single study
+
+Time to the first image, bytes, throughput, images per second, by the number of associations; then the national
+measures by name. Says first what it will do. Nothing is kept, nothing that names a patient is asked for or shown.
+Without STUDY: the smallest recent study of at least 50 images. The first pass reads the PACS's storage, later ones
+perhaps its memory.
+
+  --method=move|get         C-MOVE to our AE title, or C-GET (default as in the settings)
+  --associations=N          at most so many associations at once (default, and at most, those of the settings)
+  --instances=N             no study of more than N images (default 2000)
+  --seconds=N               each pass is ended after N seconds (default 120)
+  --box=URL                 measures the box as well, by its DICOMweb root (default that of the settings, if it runs)
+  --dry-run                 says what would be done, and does nothing
+  --json                    answer for a program
+${PACS_CHOICE}
+${COMMON}
+
+C-MOVE listens on our port: the box must not hold it; C-GET doesn't need it.
 ${EXITS}`,
     cache: `drimbox cache [list]: series that the box keeps
 drimbox cache purge STUDY: forgets them (the PACS still has them)
@@ -181,12 +201,51 @@ ${EXITS}`
     done: ({ folder, arrived, expected, bytes: size, milliseconds: time }) => `${arrived} of ${expected} objects, ${bytes(size)} in ${milliseconds(time)}, in ${folder}`
   },
 
+  bench: {
+    plan: ({ pacs, study, isChosen, series, instances, method, associations, secondsMax }) => [
+      `Measuring the PACS ${pacs}`,
+      `Study ${study}: ${series} series, ${instances} image(s)${isChosen ? '; the smallest that suits' : ''}`,
+      `It will be brought ${associations.length} time(s) by C-${method.toUpperCase()} (${associations.join(', ')} association(s)), ${secondsMax} s each at most; nothing is kept.`
+    ].join('\n'),
+    progress: (associations, came, expected) => `${associations} association(s): ${came} of ${expected} image(s)…`,
+    headings: ['Associations', 'First image', 'Images', 'Bytes', 'Time', 'Throughput', 'Images/s'],
+    row: ({ associations, firstImageMilliseconds, instances, expected, bytes: size, milliseconds: time, megabitsPerSecond, instancesPerSecond }) => [
+      String(associations), firstImageMilliseconds === undefined ? '–' : milliseconds(firstImageMilliseconds), `${instances} of ${expected}`, bytes(size), milliseconds(time),
+      `${number.format(megabitsPerSecond)} Mbit/s`, number.format(instancesPerSecond)
+    ],
+    nationalHeadings: ['National measure', 'Value', 'Remark'],
+    national: (pacs, box) => {
+      const noBox = 'no box runs, and no --box=URL'
+      const rate = (value: number | undefined): string => value === undefined ? 'not measured' : `${number.format(value)} Mbit/s`
+      const time = (value: number | undefined): string => value === undefined ? 'not measured' : milliseconds(value)
+      const wado = box === undefined ? noBox : box.isCold ? 'from the PACS, through the box' : 'the box may have kept the study'
+      return [
+        ['PACS (DB.SO.102), first image', time(pacs.firstImageMilliseconds), ''],
+        ['PACS (DB.SO.102), bytes', bytes(pacs.bytes), ''],
+        ['PACS (DB.SO.102), throughput', rate(pacs.megabitsPerSecond), ''],
+        ['Source, display latency', time(box?.displayLatencyMilliseconds), box === undefined ? noBox : 'one frame asked for alone, median'],
+        ['Source, display throughput', rate(box?.displayMegabitsPerSecond), box === undefined ? noBox : 'frames asked for over six connections'],
+        ['WADO-RS, latency', time(box?.wadoLatencyMilliseconds), wado],
+        ['WADO-RS, throughput', rate(box?.wadoMegabitsPerSecond), wado],
+        ['Consumer, display latency', 'to come', ''],
+        ['Consumer, display throughput', 'to come', ''],
+        ['Consumer, export throughput', 'to come', '']
+      ]
+    },
+    remarks: measures => measures.flatMap(({ associations, isCut, instances, expected, statuses }) => [
+      ...isCut ? [`${associations} association(s): ended, since the time allowed was over (--seconds=N).`] : [],
+      ...!isCut && instances < expected ? [`${associations} association(s): ${expected - instances} image(s) that were announced didn't come.`] : [],
+      ...statuses.length > 0 ? [`${associations} association(s): final status ${statuses.join(', ')}.`] : []
+    ])
+  },
+
   status: {
-    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads }) => [
+    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads, pixels }) => [
       `Up for                ${duration(upSeconds)}, memory ${bytes(residentBytes)}`,
       `PACS                  ${{ closed: 'reachable', open: 'left alone after failures', 'half-open': 'being tried' }[pacs.breaker]}; associations: ${pacs.lent} in use, ${pacs.idle} in reserve, ${pacs.waiting} requests waiting`,
       `Reads                 ${reads.held} from the cache, ${reads.retrieved} from the PACS`,
       `Cache                 ${cache.series} series, ${bytes(cache.bytes)}`,
+      `Pixels                ${pixels.workers} threads with ${bytes(pixels.workerBytes)} of that memory, ${pixels.busy} at work; ${pixels.lanes} requests, ${pixels.waiting} frames waiting; ${pixels.lost} threads lost`,
       `Retrieves under way   ${retrieves.length === 0 ? 'none' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid}: ${arrived} objects arrived, ${readers} readers`)
     ].map(line => line.trimEnd()).join('\n')

@@ -6,9 +6,22 @@
 
 import type { CacheList, Status } from '#box/admin/routes.ts'
 import type { Facts } from '#core/errors.ts'
+import type { BoxMeasure } from './bench/measure-box.ts'
+import type { PacsMeasure } from './bench/measure-pacs.ts'
 import type { FindingName, Mark, Site, StepName } from './pair/step.ts'
 
 type Advice = Readonly<Record<string, string>>
+interface BenchPlan {
+  readonly pacs: string
+  readonly study: string
+  readonly isChosen: boolean
+  readonly series: number
+  readonly instances: number
+  readonly method: 'move' | 'get'
+  /** One pass each. */
+  readonly associations: readonly number[]
+  readonly secondsMax: number
+}
 interface Finding { readonly what: string, readonly todo: string }
 
 const number = new Intl.NumberFormat('fr-FR', { maximumFractionDigits: 1 })
@@ -69,6 +82,7 @@ export const french = {
   drimbox echo      le PACS répond-il ? (C-ECHO)
   drimbox find      interroge le PACS (C-FIND)
   drimbox get       rapatrie un examen en fichiers DICOM (C-MOVE ou C-GET)
+  drimbox bench     mesure le PACS du site (latence, débit) avec un examen
   drimbox status    état du boîtier en marche
   drimbox cache     ce que le boîtier garde en cache, et comment le purger
 
@@ -116,6 +130,25 @@ ${PACS_CHOICE}
 ${COMMON}
 
 Si le boîtier est en marche, l'objet lui est demandé par DICOMweb ; sinon la commande écoute elle-même sur notre port.
+${EXITS}`,
+    bench: `drimbox bench pacs [EXAMEN] : mesure le PACS du site avec un seul examen
+
+Latence de la première image, octets, débit, images par seconde, selon le nombre d'associations ; puis les mesures
+nationales par leur nom. Dit d'abord ce qui sera fait. Rien n'est gardé, rien de nominatif n'est demandé ni affiché.
+Sans EXAMEN : le plus petit examen récent d'au moins 50 images. Le premier passage lit le stockage du PACS, les
+suivants peut-être sa mémoire.
+
+  --method=move|get         C-MOVE vers notre AE title, ou C-GET (par défaut selon les paramètres)
+  --associations=N          au plus tant d'associations à la fois (par défaut, et au plus, celles des paramètres)
+  --instances=N             pas d'examen de plus de N images (par défaut 2000)
+  --seconds=N               chaque passage est interrompu après N secondes (par défaut 120)
+  --box=URL                 mesure aussi le boîtier, par sa racine DICOMweb (par défaut celui des paramètres, s'il marche)
+  --dry-run                 dit ce qui serait fait, et ne fait rien
+  --json                    réponse pour un programme
+${PACS_CHOICE}
+${COMMON}
+
+C-MOVE écoute sur notre port : le boîtier ne doit pas l'occuper ; C-GET n'en a pas besoin.
 ${EXITS}`,
     cache: `drimbox cache [list] : séries que le boîtier garde
 drimbox cache purge EXAMEN : les oublie (le PACS les a toujours)
@@ -193,12 +226,51 @@ ${EXITS}`
       `${arrived} objet(s) sur ${expected}, ${bytes(size)} en ${milliseconds(time)}, dans ${folder}`
   },
 
+  bench: {
+    plan: ({ pacs, study, isChosen, series, instances, method, associations, secondsMax }: BenchPlan): string => [
+      `Mesure du PACS ${pacs}`,
+      `Examen ${study} : ${series} série(s), ${instances} image(s)${isChosen ? ' ; le plus petit qui convienne' : ''}`,
+      `Il sera rapatrié ${associations.length} fois par C-${method.toUpperCase()} (${associations.join(', ')} association(s)), ${secondsMax} s au plus à chaque fois, sans rien garder.`
+    ].join('\n'),
+    progress: (associations: number, came: number, expected: number): string => `${associations} association(s) : ${came} image(s) sur ${expected}…`,
+    headings: ['Associations', 'Première image', 'Images', 'Octets', 'Durée', 'Débit', 'Images/s'],
+    row: ({ associations, firstImageMilliseconds, instances, expected, bytes: size, milliseconds: time, megabitsPerSecond, instancesPerSecond }: PacsMeasure): string[] => [
+      String(associations), firstImageMilliseconds === undefined ? '–' : milliseconds(firstImageMilliseconds), `${instances} sur ${expected}`, bytes(size), milliseconds(time),
+      `${number.format(megabitsPerSecond)} Mbit/s`, number.format(instancesPerSecond)
+    ],
+    nationalHeadings: ['Mesure nationale', 'Valeur', 'Remarque'],
+    national: (pacs: PacsMeasure, box: BoxMeasure | undefined): string[][] => {
+      const noBox = 'aucun boîtier en marche, ni --box=URL'
+      const rate = (value: number | undefined): string => value === undefined ? 'non mesuré' : `${number.format(value)} Mbit/s`
+      const time = (value: number | undefined): string => value === undefined ? 'non mesuré' : milliseconds(value)
+      const wado = box === undefined ? noBox : box.isCold ? 'depuis le PACS, par le boîtier' : 'le boîtier avait peut-être l\'examen en cache'
+      return [
+        ['PACS (DB.SO.102), première image', time(pacs.firstImageMilliseconds), ''],
+        ['PACS (DB.SO.102), octets', bytes(pacs.bytes), ''],
+        ['PACS (DB.SO.102), débit', rate(pacs.megabitsPerSecond), ''],
+        ['Source, latence d\'affichage', time(box?.displayLatencyMilliseconds), box === undefined ? noBox : 'une vue demandée seule, médiane'],
+        ['Source, débit d\'affichage', rate(box?.displayMegabitsPerSecond), box === undefined ? noBox : 'vues demandées par six connexions'],
+        ['WADO-RS, latence', time(box?.wadoLatencyMilliseconds), wado],
+        ['WADO-RS, débit', rate(box?.wadoMegabitsPerSecond), wado],
+        ['Consommateur, latence d\'affichage', 'à venir', ''],
+        ['Consommateur, débit d\'affichage', 'à venir', ''],
+        ['Consommateur, débit d\'export', 'à venir', '']
+      ]
+    },
+    remarks: (measures: readonly PacsMeasure[]): string[] => measures.flatMap(({ associations, isCut, instances, expected, statuses }) => [
+      ...isCut ? [`${associations} association(s) : interrompu, le temps accordé étant écoulé (--seconds=N).`] : [],
+      ...!isCut && instances < expected ? [`${associations} association(s) : ${expected - instances} image(s) annoncée(s) ne sont pas venues.`] : [],
+      ...statuses.length > 0 ? [`${associations} association(s) : statut final ${statuses.join(', ')}.`] : []
+    ])
+  },
+
   status: {
-    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads }: Status): string => [
+    page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads, pixels }: Status): string => [
       `En marche depuis      ${duration(upSeconds)}, mémoire ${bytes(residentBytes)}`,
       `PACS                  ${{ closed: 'joignable', open: 'laissé au repos après des échecs', 'half-open': 'à l\'essai' }[pacs.breaker]} ; associations : ${pacs.lent} en service, ${pacs.idle} en réserve, ${pacs.waiting} demande(s) en attente`,
       `Lectures              ${reads.held} servies du cache, ${reads.retrieved} par le PACS`,
       `Cache                 ${cache.series} série(s), ${bytes(cache.bytes)}`,
+      `Pixels                ${pixels.workers} tâche(s) occupant ${bytes(pixels.workerBytes)} de cette mémoire, ${pixels.busy} au travail ; ${pixels.lanes} demande(s), ${pixels.waiting} vue(s) en attente ; ${pixels.lost} tâche(s) perdue(s)`,
       `Rapatriements en cours ${retrieves.length === 0 ? 'aucun' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid} : ${arrived} objet(s) arrivé(s), ${readers} lecteur(s)`)
     ].map(line => line.trimEnd()).join('\n')

@@ -31,6 +31,7 @@ export type RequestCode =
   | 'QUERY_INVALID' // a query key or value that the standard doesn't allow
   | 'ACCEPT_INVALID' // an Accept header that cannot be read
   | 'ACCEPT_UNSUPPORTED' // readable, but nothing in it can be given
+  | 'MEDIA_UNSUPPORTED' // a request body of a media type, or an encoding, that isn't taken
   | 'HEADER_MISSING' // a header that the national profile demands is absent
   | 'TOKEN_REFUSED' // no bearer token, or one that isn't active
   | 'MANIFEST_UNKNOWN' // no published manifest (KOS) covers what was asked
@@ -38,7 +39,11 @@ export type RequestCode =
   | 'SERIES_UNKNOWN'
   | 'INSTANCE_UNKNOWN'
   | 'FRAME_UNKNOWN'
+  | 'BULKDATA_UNKNOWN' // the instance has no such value, or nothing that is bulk data
   | 'ROUTE_UNKNOWN' // no such resource here
+  | 'METHOD_REFUSED' // a resource that has no such method
+  | 'PRECONDITION_FAILED' // If-Match or If-Unmodified-Since no longer holds (RFC 9110 §13.1)
+  | 'RANGE_UNSATISFIABLE' // a byte range beyond the end (RFC 9110 §14.2)
   | 'NOT_OFFERED' // a resource of the standard that this release doesn't serve
   | 'PIXELS_UNREADABLE' // stored pixel data that can't be decoded: as stored they can still be had
   | 'PIXELS_TOO_LARGE' // more pixels in one frame than may be decoded here

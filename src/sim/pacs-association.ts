@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import dimse from 'dcmjs-dimse'
 import { encodeAttributes } from './dataset-writer.ts'
-import { find, readKeys, type Identifier, type Level } from './pacs-find.ts'
+import { find, foreignAnswer, readKeys, type Identifier, type Level } from './pacs-find.ts'
 import { REJECTIONS, type PacsControl, type Service } from './pacs-control.ts'
 import { refusedOutcome, retrieve, STATUS, type Counts, type Outcome, type RetrieveParts } from './pacs-retrieve.ts'
 import { BytesDataset, Cut, forgetCommand, PATIENCE, storeOn, withSender, type Destination } from './pacs-send.ts'
@@ -171,9 +171,13 @@ export function associationClass ({ aeTitle, store, control, destination, log }:
         await this.#endFind(request, STATUS.identifierMismatch, keys.refused)
         return
       }
-      const { pendingStatus, answers } = find(store, keys.level, keys.keys, identifier, { aeTitle, explicitVr, countsHidden: control.countsHidden })
+      const options = { aeTitle, explicitVr, countsHidden: control.countsHidden }
+      const { pendingStatus, answers } = find(store, keys.level, keys.keys, identifier, options)
+      const { findEnding, answersTwice, foreignAnswers } = control.findPlan
+      const foreign = foreignAnswers ? foreignAnswer(store, keys.level, identifier, options) : []
       let count = 0
-      for (const bytes of answers) {
+      for (const bytes of answersOf(foreign, answers, answersTwice)) {
+        if (findEnding !== undefined && count >= findEnding.afterAnswers) break
         // One turn of the event loop for each answer, in which a C-CANCEL may come in.
         await turn()
         if (this.#cancelled.delete(request.getMessageId())) {
@@ -187,7 +191,7 @@ export function associationClass ({ aeTitle, store, control, destination, log }:
         count++
       }
       log(`${asked}: ${count} found`)
-      await this.#endFind(request, STATUS.success)
+      await this.#endFind(request, findEnding?.status ?? STATUS.success)
     }
 
     async #endFind (request: FindRequest, status: number, comment?: string): Promise<void> {
@@ -311,6 +315,14 @@ function read (request: FindRequest | MoveRequest | GetRequest): { identifier: I
   const dataset = request.getDataset()
   const syntax = dataset?.getTransferSyntaxUid() ?? IMPLICIT_LE
   return { identifier: dataset?.getElements() ?? {}, patientRoot: request.getAffectedSopClassUid().startsWith(PATIENT_ROOT), explicitVr: syntax !== IMPLICIT_LE, syntax }
+}
+
+function * answersOf (foreign: Iterable<Buffer>, answers: Iterable<Buffer>, twice: boolean): Generator<Buffer> {
+  yield * foreign
+  for (const bytes of answers) {
+    yield bytes
+    if (twice) yield bytes
+  }
 }
 
 function retrieveResponse (request: MoveRequest | GetRequest, status: number): InstanceType<typeof dimse.responses.CMoveResponse | typeof dimse.responses.CGetResponse> {

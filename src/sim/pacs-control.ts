@@ -58,7 +58,7 @@ interface Faults {
   strangers: Set<string>
   answerDelayMs: number
   subOperationDelayMs: number
-  answerGate: OpenGate | undefined
+  answerGate: { gate: OpenGate, after: number } | undefined
   subOperationGate: { gate: OpenGate, after: number } | undefined
   cut: { bytes?: number, instances?: number } | undefined
   forgotten: Set<string>
@@ -66,7 +66,11 @@ interface Faults {
   failing: { status: number, instances: number } | undefined
   ending: { status: number, afterInstances: number, comment: string } | undefined
   duplicated: number
+  mislabelled: number
   foreign: boolean
+  findEnding: { status: number, afterAnswers: number } | undefined
+  answersTwice: boolean
+  foreignAnswers: boolean
   silent: Set<Service | 'association'>
   countsHidden: boolean
   unsupported: Set<Service>
@@ -119,10 +123,12 @@ export class PacsControl {
     this.#faults.subOperationDelayMs = milliseconds
   }
 
-  /** Stops before the next response, whatever it answers, until the gate is released. */
-  pauseAnswers (): Gate {
-    this.#faults.answerGate?.release()
-    return (this.#faults.answerGate = new OpenGate())
+  /** Stops before a response, whatever it answers, once `after` more have left, until the gate is released. */
+  pauseAnswers (after = 0): Gate {
+    this.#faults.answerGate?.gate.release()
+    const gate = new OpenGate()
+    this.#faults.answerGate = { gate, after }
+    return gate
   }
 
   /** Stops before a sub-operation, once `after` of the retrieve's instances have been sent, until released. */
@@ -171,6 +177,26 @@ export class PacsControl {
     this.#faults.duplicated = instances
   }
 
+  /** Announces the first `instances` of each retrieve under another SOP Instance UID than their data sets bear. */
+  mislabel (instances = 1): void {
+    this.#faults.mislabelled = instances
+  }
+
+  /** Ends each C-FIND with this final status (0xA700, 0xC001, …), after so many matches. */
+  endFindsWith (status: number, afterAnswers = 0): void {
+    this.#faults.findEnding = { status, afterAnswers }
+  }
+
+  /** Gives each match of a C-FIND twice, as a PACS whose tables are joined carelessly does. */
+  answerTwice (): void {
+    this.#faults.answersTwice = true
+  }
+
+  /** Gives one match of another study before those that were asked for, whatever the unique keys say. */
+  answerForeign (): void {
+    this.#faults.foreignAnswers = true
+  }
+
   /** Slips one instance of another study into each retrieve, before the others. */
   sendForeignInstance (): void {
     this.#faults.foreign = true
@@ -195,7 +221,7 @@ export class PacsControl {
   reset (): void {
     const { answerGate, subOperationGate } = this.#faults
     this.#faults = noFaults()
-    answerGate?.release()
+    answerGate?.gate.release()
     subOperationGate?.gate.release()
     const { associationsOpen } = this.seen
     Object.assign(this.seen, nothingSeen(), { associationsOpen, associationsMax: associationsOpen })
@@ -230,16 +256,21 @@ export class PacsControl {
   }
 
   /** How one retrieve shall go wrong. Cuts are used up by it. */
-  planRetrieve (): Pick<Faults, 'cut' | 'skipped' | 'failing' | 'ending' | 'duplicated' | 'foreign'> {
-    const { cut, skipped, failing, ending, duplicated, foreign } = this.#faults
+  planRetrieve (): Pick<Faults, 'cut' | 'skipped' | 'failing' | 'ending' | 'duplicated' | 'mislabelled' | 'foreign'> {
+    const { cut, skipped, failing, ending, duplicated, mislabelled, foreign } = this.#faults
     this.#faults.cut = undefined
-    return { cut, skipped, failing, ending, duplicated, foreign }
+    return { cut, skipped, failing, ending, duplicated, mislabelled, foreign }
+  }
+
+  /** How C-FINDs shall go wrong. */
+  get findPlan (): Pick<Faults, 'findEnding' | 'answersTwice' | 'foreignAnswers'> {
+    return this.#faults
   }
 
   /** Resolves when a response may leave. */
   async beforeAnswer (signal: AbortSignal): Promise<void> {
     const { answerGate, answerDelayMs } = this.#faults
-    if (answerGate !== undefined) await raced(answerGate.pass(), signal)
+    if (answerGate !== undefined && answerGate.after-- <= 0) await raced(answerGate.gate.pass(), signal)
     if (answerDelayMs > 0) await delay(answerDelayMs, undefined, { signal })
   }
 
@@ -265,7 +296,11 @@ function noFaults (): Faults {
     failing: undefined,
     ending: undefined,
     duplicated: 0,
+    mislabelled: 0,
     foreign: false,
+    findEnding: undefined,
+    answersTwice: false,
+    foreignAnswers: false,
     silent: new Set(),
     countsHidden: false,
     unsupported: new Set()

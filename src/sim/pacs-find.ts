@@ -57,7 +57,7 @@ export interface Found {
 }
 
 /** Everything below `keys` that matches. */
-export function find (store: PacsStore, level: Level, keys: UniqueKeys, identifier: Identifier, options: FindOptions): Found {
+export function find (store: Pick<PacsStore, 'all' | 'select'>, level: Level, keys: UniqueKeys, identifier: Identifier, options: FindOptions): Found {
   const all = store.all()
   const entities = groups(store.select(keys), level)
   const asked = Object.keys(identifier).filter(keyword => !NO_KEYS.has(keyword) && describe(keyword) !== undefined)
@@ -81,6 +81,15 @@ export function find (store: PacsStore, level: Level, keys: UniqueKeys, identifi
       yield encodeAttributes(answer, options.explicitVr)
     }
   }
+}
+
+/** One match of a study that wasn't asked for: what a PACS answers that forgets a unique key. */
+export function foreignAnswer (store: PacsStore, level: Level, identifier: Identifier, options: FindOptions): Iterable<Buffer> {
+  const studyUids = listOf(identifier.StudyInstanceUID) ?? []
+  const [stranger] = store.all().filter(({ studyUid }) => !studyUids.includes(studyUid))
+  if (stranger === undefined) return []
+  const blank = Object.fromEntries(Object.keys(identifier).map(keyword => [keyword, keyword === 'QueryRetrieveLevel' ? identifier[keyword] : '']))
+  return find({ all: () => store.all(), select: () => [stranger] }, level, {}, blank, options).answers
 }
 
 const COMPUTED = new Set([

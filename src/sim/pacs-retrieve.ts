@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import type { PacsControl } from './pacs-control.ts'
 import type { Cut, MoveOriginator, Sender } from './pacs-send.ts'
 import type { Held } from './pacs-store.ts'
+import { seededUid } from './seeded.ts'
 
 export const STATUS = {
   success: 0x0000,
@@ -87,7 +88,8 @@ export async function retrieve (objects: readonly Held[], sender: Sender, parts:
   async function subOperation (held: Held, sent: number): Promise<number> {
     if (plan.failing !== undefined && sent < plan.failing.instances) return plan.failing.status
     if (sent >= objects.length - plan.skipped) return STATUS.success
-    const status = await sender.store(held, originator)
+    const announced = sent < plan.mislabelled ? { ...held, sopInstanceUid: seededUid(held.sopInstanceUid, 'mislabelled') } : held
+    const status = await sender.store(announced, originator)
     if (sent < plan.duplicated) await sender.store(held, originator)
     return status
   }

@@ -15,7 +15,10 @@ import { httpServer } from '#box/http/server.ts'
 import { listenOn } from '#box/http/listen.ts'
 import { openPacs, type Pacs } from '#box/pacs/pacs.ts'
 import { openGate, outwardGate, type Gate } from '#box/wado/gate.ts'
+import { Health } from '#box/wado/health.ts'
 import { SeriesMetadata } from '#box/wado/metadata.ts'
+import { PixelPool } from '#box/pixels/pool.ts'
+import { Renditions } from '#box/wado/renditions.ts'
 import { wadoRoutes } from '#box/wado/routes.ts'
 import { RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
@@ -86,7 +89,20 @@ async function face (t: Test, gate: Gate): Promise<Face> {
   const app = httpServer({ connectionsMax: 16 }, log)
   t.teardown(async () => { await app.close() })
   const bulkDataUri = (): string => '/bulkdata'
-  wadoRoutes(app, { supply: pacs.supply, query: pacs.query, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, gate, base: () => '' })
+  const pixels = new PixelPool()
+  t.teardown(async () => { await pixels.close() })
+  wadoRoutes(app, {
+    supply: pacs.supply,
+    query: pacs.query,
+    pixels,
+    renditions: new Renditions(),
+    metadata: new SeriesMetadata(bulkDataUri),
+    bulkDataUri,
+    gate,
+    base: () => '',
+    prefix: '',
+    health: new Health({ slots: pacs.slots, cache })
+  })
   return { pacs: simulated, url: await listenOn(app, { host: '127.0.0.1', port: 0 }) }
 }
 

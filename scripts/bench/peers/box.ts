@@ -18,8 +18,12 @@ const PATIENCE_MS = 60_000
 export interface BoxPeer extends Started {
   /** Root of its DICOMweb. */
   readonly dicomweb: string
+  /** What it tells of itself. */
+  status (): Promise<Status>
   /** Forgets a study, once nothing is under way any more. */
   empty (studyUid: string): Promise<void>
+  /** The same at once, whatever is under way. */
+  forget (studyUid: string): Promise<void>
   /** Waits until retrieves have settled and nothing is left to do. */
   quiet (): Promise<void>
   /** Asks something small, so that associations to the PACS stand. */
@@ -30,27 +34,31 @@ export interface BoxOptions {
   /** As the PACS knows it. */
   readonly title: string
   readonly dimsePort: number
-  readonly pacs: PacsPeer
+  /** Its title, and where it is reached from here. */
+  readonly pacs: Pick<PacsPeer, 'title' | 'host' | 'port'>
   /** Other program than the box, with the same settings. */
   readonly program?: string
   /** Settings of the PACS that differ from their defaults. */
   readonly pacsSettings?: Readonly<Record<string, unknown>>
+  /** Settings of anything else. */
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
 /** @param folder emptied first */
-export async function startBox (folder: string, { title, dimsePort, pacs, program = join(import.meta.dirname, '../../../src/drimbox.ts'), pacsSettings = {} }: BoxOptions): Promise<BoxPeer> {
+export async function startBox (folder: string, { title, dimsePort, pacs, program = join(import.meta.dirname, '../../../src/drimbox.ts'), pacsSettings = {}, settings: others = {} }: BoxOptions): Promise<BoxPeer> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   const httpPort = await freePort()
   const adminSocket = join(folder, 'admin.sock')
   const settings = join(folder, 'config.json')
   await writeFile(settings, JSON.stringify({
-    pacs: { host: '127.0.0.1', port: pacs.port, calledTitle: pacs.title, senders: [{ title: pacs.title }], ...pacsSettings },
-    dimse: { aeTitle: title, host: '127.0.0.1', port: dimsePort },
+    pacs: { host: pacs.host, port: pacs.port, calledTitle: pacs.title, senders: [{ title: pacs.title }], ...pacsSettings },
+    dimse: { aeTitle: title, port: dimsePort },
     http: { port: httpPort },
     cache: { folder: join(folder, 'packs'), diskFreeBytesMin: 0 },
     adminSocket,
-    logLevel: 'warn'
+    logLevel: 'warn',
+    ...others
   }, undefined, 2))
   const peer = await start(`box ${title}`, NODE, [...NODE_FLAGS, program, `--config=${settings}`], { ready: httpPort, env: NODE_ENVIRONMENT })
   const dicomweb = `http://127.0.0.1:${httpPort}/dicom-web`
@@ -65,11 +73,13 @@ export async function startBox (folder: string, { title, dimsePort, pacs, progra
   return {
     ...peer,
     dicomweb,
+    status: async () => await ask<Status>(adminSocket, 'GET', '/status'),
     async empty (studyUid) {
       await settle()
       await ask(adminSocket, 'DELETE', `/cache/${studyUid}`)
       await quiet(peer.pid)
     },
+    async forget (studyUid) { await ask(adminSocket, 'DELETE', `/cache/${studyUid}`) },
     quiet: settle,
     async warmAssociations (studyUid) {
       // Two at once, since a retrieve asks for images and counts them on an association each.

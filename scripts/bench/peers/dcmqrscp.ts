@@ -3,39 +3,63 @@
  */
 
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { link, mkdir, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { writeHugeObject } from '#sim/study-files.ts'
 import { blast } from '../blast.ts'
-import type { Data } from '../data.ts'
-import { freePort, NO_DELAY, start } from '../processes.ts'
-import type { Destinations, PacsPeer } from './orthanc.ts'
+import { LONGEST_SEED, type ObjectFile, type Sample } from '../data.ts'
+import { freePort, NO_DELAY, run, start } from '../processes.ts'
+import type { PacsOptions, PacsPeer } from './orthanc.ts'
+
+export interface DcmqrscpOptions extends PacsOptions {
+  /** As Debian ships it: with Nagle's algorithm. */
+  readonly asShipped?: boolean
+  /** The longest object, which is too long to be sent into it. */
+  readonly longest?: Sample
+}
 
 /** @param folder kept between runs, with what it was filled with */
-export async function startDcmqrscp (folder: string, data: Data, destinations: Destinations): Promise<PacsPeer> {
+export async function startDcmqrscp (folder: string, { samples, longest, destinations, host = '127.0.0.1', within, asShipped = false }: DcmqrscpOptions): Promise<PacsPeer> {
   const storage = join(folder, 'storage')
-  const filled = existsSync(join(folder, 'filled'))
   await mkdir(storage, { recursive: true })
   const port = await freePort()
-  const settings = join(folder, 'dcmqrscp.cfg')
+  const settings = join(folder, `dcmqrscp-${port}.cfg`)
   await writeFile(settings, [
     `NetworkTCPPort = ${port}`,
     'MaxPDUSize = 16384',
     'MaxAssociations = 16',
     'HostTable BEGIN',
-    ...[...destinations].map(([title, to], index) => `host${index} = (${title}, 127.0.0.1, ${to})`),
+    ...[...destinations].map(([title, to], index) => `host${index} = (${title}, ${to.host}, ${to.port})`),
     'HostTable END',
     'VendorTable BEGIN',
     'VendorTable END',
     'AETable BEGIN',
-    `QR ${storage} RW (10, 4gb) ANY`,
+    `QR ${storage} RW (20, 4gb) ANY`,
     'AETable END',
     ''
   ].join('\n'))
-  // JPEG-LS is taken and sent on as it is.
-  const peer = await start('dcmqrscp', 'dcmqrscp', ['--disable-host-lookup', '--config', settings, '--prefer-jls-lossless', '--propose-jls-lossless'], { env: NO_DELAY, ready: port })
-  if (!filled) {
-    await blast(data.ct, port, 'QR')
-    await writeFile(join(folder, 'filled'), '')
+  if (longest !== undefined) await register(storage, folder, longest)
+  // What it proposes first is what it can send: it converts nothing.
+  const held = longest !== undefined ? 'uncompr' : 'jls-lossless'
+  const peer = await start('dcmqrscp', 'dcmqrscp', ['--disable-host-lookup', '--config', settings, `--prefer-${held}`, `--propose-${held}`], { env: asShipped ? {} : NO_DELAY, within, ready: { host, port } })
+  for (const sample of samples) {
+    const filled = join(folder, `filled-${basename(dirname(sample.files[0]!.path))}`)
+    if (existsSync(filled)) continue
+    await blast(sample, { host, port }, 'QR')
+    await writeFile(filled, '')
   }
-  return { ...peer, title: 'QR', port }
+  return { ...peer, title: 'QR', host, port }
+}
+
+/** Its index takes a gigabyte for a study and no more: a small object is made known, and the long one put in its place. */
+async function register (storage: string, folder: string, { files }: Sample): Promise<void> {
+  const [{ path }] = files as [ObjectFile]
+  const filled = join(folder, `filled-${basename(dirname(path))}`)
+  if (existsSync(filled)) return
+  const known = join(storage, basename(dirname(path)))
+  await writeHugeObject(known, 1, LONGEST_SEED)
+  await run('dcmqridx', [storage, known])
+  await rm(known)
+  await link(path, known)
+  await writeFile(filled, '')
 }

@@ -13,8 +13,11 @@ import { readConfig } from '#box/config.ts'
 import { listenOn } from '#box/http/listen.ts'
 import { httpServer } from '#box/http/server.ts'
 import { openPacs } from '#box/pacs/pacs.ts'
+import { openPixelPool } from '#box/pixels/pool.ts'
 import { openGate, outwardGate } from '#box/wado/gate.ts'
+import { Health } from '#box/wado/health.ts'
 import { SeriesMetadata, type BulkDataUri } from '#box/wado/metadata.ts'
+import { Renditions } from '#box/wado/renditions.ts'
 import { wadoRoutes } from '#box/wado/routes.ts'
 
 /** A test identity (OID of the test INS-NIR). */
@@ -26,9 +29,21 @@ const log = pino({ level: config.logLevel })
 const bulkDataUri: BulkDataUri = (_stored, path) => path
 const cache = await Cache.open(config.cache)
 const pacs = await openPacs(config, cache, log)
-const parts = { cache, metadata: new SeriesMetadata(bulkDataUri), bulkDataUri, supply: pacs.supply, query: pacs.query, base: () => '' }
+const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
+const parts = {
+  cache,
+  pixels,
+  renditions: new Renditions(),
+  metadata: new SeriesMetadata(bulkDataUri),
+  bulkDataUri,
+  supply: pacs.supply,
+  query: pacs.query,
+  base: () => '',
+  prefix: '',
+  health: new Health({ slots: pacs.slots, cache })
+}
 const admin = httpServer({ connectionsMax: 16 }, log)
-adminRoutes(admin, { cache, pacs })
+adminRoutes(admin, { cache, pacs, pixels })
 await listenOn(admin, { socket: config.adminSocket! })
 const http = httpServer(config.http, log)
 await http.register(async app => { wadoRoutes(app, { ...parts, gate: openGate }) }, { prefix: config.http.prefix })

@@ -1,7 +1,7 @@
 /**
  * Our receiver alone, as a process: the listening side and the packs of the box, and nobody who asks.
  *
- *     node scripts/bench/receivers/pack.ts --folder=DIR --port=N
+ *     node scripts/bench/receivers/pack.ts --folder=DIR --port=N [--host=ADDRESS]
  *
  * Whatever comes is claimed. When the association ends, its packs settle as they do after a retrieve.
  */
@@ -15,7 +15,7 @@ import { RECEIVED_SYNTAXES } from '#box/pacs/syntaxes.ts'
 import { STORAGE_CLASSES } from '#standards/dicom/sop-class.ts'
 import { listen } from '#standards/dimse/server.ts'
 
-const { values } = parseArgs({ options: { folder: { type: 'string', default: '' }, port: { type: 'string', default: '0' } } })
+const { values } = parseArgs({ options: { folder: { type: 'string', default: '' }, host: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '0' } } })
 
 const cache = await Cache.open({ folder: values.folder, bytesMax: 2 ** 40, ageSecondsMax: 86_400, diskFreeBytesMin: 0 })
 const packs = new Map<string, { pack: Pack, hold: Disposable }>()
@@ -24,7 +24,7 @@ const packs = new Map<string, { pack: Pack, hold: Disposable }>()
 let settled = Promise.resolve()
 
 const scp = await listen({
-  host: '127.0.0.1',
+  host: values.host,
   port: Number(values.port),
   titles: ['PACK'],
   admit: () => 'accept',

@@ -6,10 +6,12 @@ import type { FastifyInstance } from 'fastify'
 import { parseUid } from '#core/uid.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Pacs } from '../pacs/pacs.ts'
+import type { PixelPool, PixelPoolState } from '../pixels/pool.ts'
 
 export interface AdminParts {
   readonly cache: Cache
   readonly pacs: Pacs
+  readonly pixels: Pick<PixelPool, 'state'>
 }
 
 /** What `GET /status` answers. */
@@ -20,12 +22,14 @@ export interface Status {
   readonly retrieves: Pacs['supply']['active']
   readonly cache: { readonly series: number, readonly bytes: number }
   readonly reads: Pacs['supply']['reads']
+  /** Threads that work on pixels: their memory is part of `residentBytes`. */
+  readonly pixels: PixelPoolState
 }
 
 /** What `GET /cache` answers: series, the last used first. */
 export type CacheList = ReturnType<Cache['list']>
 
-export function adminRoutes (app: FastifyInstance, { cache, pacs }: AdminParts): void {
+export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels }: AdminParts): void {
   app.get('/status', async (): Promise<Status> => {
     const series = cache.list()
     return {
@@ -34,7 +38,8 @@ export function adminRoutes (app: FastifyInstance, { cache, pacs }: AdminParts):
       pacs: pacs.slots.state,
       retrieves: pacs.supply.active,
       cache: { series: series.length, bytes: series.reduce((sum, one) => sum + one.bytes, 0) },
-      reads: pacs.supply.reads
+      reads: pacs.supply.reads,
+      pixels: pixels.state
     }
   })
   app.get('/cache', async (): Promise<CacheList> => cache.list().sort((a, b) => b.usedAt - a.usedAt))

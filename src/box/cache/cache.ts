@@ -7,7 +7,7 @@
  */
 
 import { randomInt } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
@@ -32,6 +32,9 @@ const LOOK_EVERY_BYTES = 256 << 20
  */
 const FIRST_SEGMENT_MAX = 900_000
 
+/** Written to see whether the disk still takes anything. */
+const PROBE = '.probe'
+
 export interface CacheSettings extends EvictLimits {
   readonly folder: string
 }
@@ -40,6 +43,8 @@ export interface CacheEvents {
   /** A series has settled, whole. */
   readonly onSettled?: (pack: Pack) => void
   readonly onEvicted?: (series: { studyUid: string, seriesUid: string, bytes: number }) => void
+  /** A series is gone from here, whatever the reason: nothing made of it may be given any more. */
+  readonly onRemoved?: (series: { studyUid: string, seriesUid: string }) => void
   readonly onRecovered?: (series: { studyUid: string, seriesUid: string, instances: number, bytesCut: number }) => void
   /** The disk or the index refused something that can wait. */
   readonly onFailed?: (error: unknown) => void
@@ -202,6 +207,27 @@ export class Cache {
     return [...this.#all()].map(({ row, pack, filling }) => ({ ...row, bytes: pack?.bytes ?? row.bytes, instances: pack?.instances.size ?? row.instances, filling }))
   }
 
+  /** Whether the disk takes a file, with the room that is to be kept free, and the index can be read. */
+  async check (): Promise<{ readonly disk: 'up' | 'full' | 'down', readonly index: 'up' | 'down' }> {
+    const probe = join(this.#settings.folder, PROBE)
+    const disk = await (async () => {
+      try {
+        await writeFile(probe, '')
+        await rm(probe, { force: true })
+        const { bavail, bsize } = await statfs(this.#settings.folder)
+        return bavail * bsize < this.#settings.diskFreeBytesMin ? 'full' as const : 'up' as const
+      } catch {
+        return 'down' as const
+      }
+    })()
+    try {
+      this.#index.check()
+      return { disk, index: 'up' }
+    } catch {
+      return { disk, index: 'down' }
+    }
+  }
+
   /** Evicts until the limits hold, as far as what is in use lets it. */
   async makeRoom (): Promise<void> {
     this.#looking ??= this.#look().finally(() => { this.#looking = undefined })
@@ -255,6 +281,7 @@ export class Cache {
     const series = this.#shelves.get(studyUid)
     series?.delete(seriesUid)
     if (series?.size === 0) this.#shelves.delete(studyUid)
+    this.#events.onRemoved?.({ studyUid, seriesUid })
     // The index first, so that a power cut leaves no row without its pack; but on a full disk it may need
     // the room that the pack takes.
     const forget = (): void => { this.#index.removeSeries(studyUid, seriesUid) }
@@ -314,11 +341,18 @@ export class Cache {
         if (!isStoredUid(name)) continue
         const row = rows.get(`${studyUid}/${name}`)
         rows.delete(`${studyUid}/${name}`)
-        if (row === undefined) await this.#rescan(studyUid, name)
+        // One that can't be read doesn't keep the box from opening: the PACS has it.
+        if (row === undefined) await this.#rescan(studyUid, name).catch(async error => { await this.#giveUp(join(folder, studyUid, name), error) })
         else Object.assign(this.#shelf(studyUid, name), { row, indexed: true })
       }
     }
     for (const { studyUid, seriesUid } of rows.values()) this.#index.removeSeries(studyUid, seriesUid)
+  }
+
+  /** What can't be read goes, if the disk lets it: it must not be in the way when the PACS sends it again. */
+  async #giveUp (folder: string, error: unknown): Promise<void> {
+    this.#events.onFailed?.(error)
+    await discard(folder).catch(() => {})
   }
 
   async #rescan (studyUid: string, seriesUid: string): Promise<void> {

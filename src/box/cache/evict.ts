@@ -36,7 +36,8 @@ export function chooseEvicted<T extends Held> (all: Iterable<T>, limits: EvictLi
   let free = disk.freeBytes
   const freeMin = limits.diskFreeBytesMin + disk.forecastBytes
   for (const one of byUse) {
-    const tooOld = now - one.createdAt > limits.ageSecondsMax * 1000
+    // A clock that was set back must not keep anything for years.
+    const tooOld = Math.abs(now - one.createdAt) > limits.ageSecondsMax * 1000
     const tooMuch = held + disk.forecastBytes > limits.bytesMax || free < freeMin
     if (one.inUse || !(tooOld || tooMuch)) continue
     evicted.push(one)
@@ -58,7 +59,8 @@ export class Forecast {
     const window = Math.floor(now / WINDOW_MS)
     this.#windows.set(window, (this.#windows.get(window) ?? 0) + bytes)
     for (const old of this.#windows.keys()) {
-      if (old <= window - WINDOWS) this.#windows.delete(old)
+      // Windows yet to come are those of a clock that has been set back.
+      if (old <= window - WINDOWS || old > window) this.#windows.delete(old)
     }
   }
 
@@ -67,7 +69,7 @@ export class Forecast {
     const window = Math.floor(now / WINDOW_MS)
     let most = 0
     for (const [at, bytes] of this.#windows) {
-      if (at > window - WINDOWS) most = Math.max(most, bytes)
+      if (at > window - WINDOWS && at <= window) most = Math.max(most, bytes)
     }
     return most
   }

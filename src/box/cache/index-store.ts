@@ -12,7 +12,7 @@ import Database from 'better-sqlite3'
 import type { Stored } from './stored.ts'
 
 /** Raised when the tables change; an index of another version is set aside and made again. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
 const SCHEMA = `
   CREATE TABLE series (
@@ -41,6 +41,8 @@ const SCHEMA = `
     length INTEGER NOT NULL,
     dataset_offset INTEGER NOT NULL,
     pixel_offset INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
     PRIMARY KEY (study_uid, series_uid, place)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE study (
@@ -79,7 +81,7 @@ export interface StudyRow {
 }
 
 interface RawSeries { study_uid: string, series_uid: string, instances: number, segments: number, bytes: number, complete: number, expected: number | null, reason: string | null, created_at: number, checked_at: number, used_at: number }
-interface RawInstance { sop_instance_uid: string, sop_class_uid: string, transfer_syntax_uid: string, segment: number, offset: number, length: number, dataset_offset: number, pixel_offset: number }
+interface RawInstance { sop_instance_uid: string, sop_class_uid: string, transfer_syntax_uid: string, segment: number, offset: number, length: number, dataset_offset: number, pixel_offset: number, crc: number, received_at: number }
 interface RawStudy { study_uid: string, complete: number, checked_at: number, study_date: string | null }
 
 export class IndexStore {
@@ -109,7 +111,9 @@ export class IndexStore {
       offset: row.offset,
       length: row.length,
       datasetOffset: row.dataset_offset,
-      pixelOffset: row.pixel_offset
+      pixelOffset: row.pixel_offset,
+      crc: row.crc,
+      receivedAt: row.received_at
     }))
   }
 
@@ -125,7 +129,7 @@ export class IndexStore {
 
   /** Replaces what was known of a series, its instances included, in one transaction. */
   putSeries (row: SeriesRow, instances: Iterable<Stored>): void {
-    const insert = this.#db.prepare('INSERT INTO instance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    const insert = this.#db.prepare('INSERT INTO instance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#db.transaction(() => {
       this.#forgetSeries(row.studyUid, row.seriesUid)
       this.#db.prepare('INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
@@ -133,7 +137,7 @@ export class IndexStore {
       let place = 0
       for (const one of instances) {
         insert.run(row.studyUid, row.seriesUid, place++, one.sopInstanceUid, one.sopClassUid, one.transferSyntaxUid,
-          one.segment, one.offset, one.length, one.datasetOffset, one.pixelOffset)
+          one.segment, one.offset, one.length, one.datasetOffset, one.pixelOffset, one.crc, one.receivedAt)
       }
     })()
   }
@@ -152,6 +156,11 @@ export class IndexStore {
       this.#db.prepare('UPDATE study SET complete = 0 WHERE study_uid = ?').run(studyUid)
       this.#db.prepare('DELETE FROM study WHERE study_uid = ? AND NOT EXISTS (SELECT 1 FROM series WHERE series.study_uid = study.study_uid)').run(studyUid)
     })()
+  }
+
+  /** @throws when it can't be read */
+  check (): void {
+    this.#db.prepare('SELECT count(*) FROM study').get()
   }
 
   close (): void {

@@ -39,6 +39,9 @@ export interface PackedObject {
   readonly pixelOffset: number
 }
 
+/** What a record head says of the bytes that follow it. */
+type Seal = Pick<Stored, 'crc' | 'receivedAt'>
+
 /** Name of a segment's file, from its number. */
 export function segmentName (segment: number): string {
   return `${String(segment).padStart(6, '0')}.pack`
@@ -91,7 +94,8 @@ export class Pack {
   async append (object: PackedObject, parts: readonly Buffer[], length: number): Promise<Stored> {
     let crc = 0
     for (const part of parts) crc = crc32(part, crc)
-    const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+    const seal: Seal = { crc, receivedAt: Date.now() }
+    const head = encodeRecordHead({ ...object, length, ...seal })
     const tail = this.#tail ??= { segment: this.#nextSegment++, at: 0 }
     const { segment, at } = tail
     const end = tail.at += RECORD_HEAD_BYTES + length
@@ -99,7 +103,7 @@ export class Pack {
     try {
       const file = await this.#file(segment, CREATE)
       await writePieces(file, [head, ...parts], at)
-      return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
+      return this.#add(object, segment, at + RECORD_HEAD_BYTES, length, seal)
     } catch (error) {
       // A hole would hide what follows from the scan after a power cut: the next one takes its place, or
       // goes into a fresh file.
@@ -123,11 +127,12 @@ export class Pack {
     if (tail === undefined || file === undefined) return undefined
     let crc = 0
     for (const part of parts) crc = crc32(part, crc)
-    const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+    const seal: Seal = { crc, receivedAt: Date.now() }
+    const head = encodeRecordHead({ ...object, length, ...seal })
     const { segment, at } = tail
     if (!writePiecesNow(file, [head, ...parts], RECORD_HEAD_BYTES + length, at)) return undefined
     tail.at += RECORD_HEAD_BYTES + length
-    return this.#add(object, segment, at + RECORD_HEAD_BYTES, length)
+    return this.#add(object, segment, at + RECORD_HEAD_BYTES, length, seal)
   }
 
   /** Begins a file of its own for an object too large to be held; held until that is kept or dropped. */
@@ -141,9 +146,10 @@ export class Pack {
           await this.#dropSegment(segment).finally(() => { hold[Symbol.dispose]() })
           return undefined
         }
-        const head = encodeRecordHead({ ...object, length, crc, receivedAt: Date.now() })
+        const seal: Seal = { crc, receivedAt: Date.now() }
+        const head = encodeRecordHead({ ...object, length, ...seal })
         await writePieces(file, [head], 0).catch(error => { throw storeError(error) })
-        const stored = this.#add(object, segment, RECORD_HEAD_BYTES, length)
+        const stored = this.#add(object, segment, RECORD_HEAD_BYTES, length, seal)
         hold[Symbol.dispose]()
         return stored
       })
@@ -195,6 +201,11 @@ export class Pack {
     return this.#users > 0
   }
 
+  /** Its series was evicted or purged: nothing is to be kept of it. */
+  get removed (): boolean {
+    return this.#removed
+  }
+
   /** Held by whoever reads or appends; the last to let go closes the files. */
   use (): Disposable {
     this.#users++
@@ -234,7 +245,7 @@ export class Pack {
     for (const file of files) await file.then(closeFile).catch(() => {})
   }
 
-  #add (object: PackedObject, segment: number, offset: number, length: number): Stored {
+  #add (object: PackedObject, segment: number, offset: number, length: number, { crc, receivedAt }: Seal): Stored {
     if (this.#removed) throw new CapacityError('STORE_FAILED', 'the series was removed while it arrived', { facts: { series: this.seriesUid } })
     const stored: Stored = {
       studyUid: this.studyUid,
@@ -246,7 +257,9 @@ export class Pack {
       offset,
       length,
       datasetOffset: object.datasetOffset,
-      pixelOffset: object.pixelOffset
+      pixelOffset: object.pixelOffset,
+      crc,
+      receivedAt
     }
     this.instances.set(stored.sopInstanceUid, stored)
     this.bytes += RECORD_HEAD_BYTES + length

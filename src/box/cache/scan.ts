@@ -47,6 +47,8 @@ export async function scanPack (folder: string, studyUid: string, seriesUid: str
         bytesCut += size - whole
         await file.truncate(whole)
       }
+      // The index will say that these may be believed: that must be true after a power cut as well.
+      if (whole > 0) await file.datasync()
     } finally {
       await file.close()
     }
@@ -62,7 +64,8 @@ async function * records (file: FileHandle, size: number): AsyncGenerator<Omit<S
     const head = decodeRecordHead(piece.subarray(0, Math.min(bytesRead, RECORD_HEAD_BYTES)))
     if (head === undefined || at + RECORD_HEAD_BYTES + head.length > size) return
     const offset = at + RECORD_HEAD_BYTES
-    const meta = readPart10Head(Buffer.from(piece.subarray(RECORD_HEAD_BYTES, Math.min(bytesRead, RECORD_HEAD_BYTES + head.length))))
+    // Kept aside, and not read before the checksum says that it may be: after a power cut it may be anything.
+    const begin = Buffer.from(piece.subarray(RECORD_HEAD_BYTES, Math.min(bytesRead, RECORD_HEAD_BYTES + head.length)))
     let crc = 0
     for (let done = 0; done < head.length;) {
       const { bytesRead: got } = await file.read(piece, 0, Math.min(PIECE_BYTES, head.length - done), offset + done)
@@ -71,6 +74,7 @@ async function * records (file: FileHandle, size: number): AsyncGenerator<Omit<S
       done += got
     }
     if (crc !== head.crc) return
+    const meta = readPart10Head(begin)
     yield {
       sopInstanceUid: meta.sopInstanceUid,
       sopClassUid: meta.sopClassUid,
@@ -78,7 +82,9 @@ async function * records (file: FileHandle, size: number): AsyncGenerator<Omit<S
       offset,
       length: head.length,
       datasetOffset: head.datasetOffset,
-      pixelOffset: head.pixelOffset
+      pixelOffset: head.pixelOffset,
+      crc,
+      receivedAt: head.receivedAt
     }
     at = offset + head.length
   }

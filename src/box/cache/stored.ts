@@ -18,6 +18,10 @@ export interface Stored {
   readonly datasetOffset: number
   /** Of the pixel data element, from the start of the Part 10 file; 0 when there is none. */
   readonly pixelOffset: number
+  /** CRC-32 of the Part 10 file: with its length, what tells two states of an instance apart. */
+  readonly crc: number
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number
   /** The Part 10 file as it came, while {@link RecentBytes} still holds it. */
   memory?: readonly Buffer[]
 }

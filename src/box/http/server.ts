@@ -6,15 +6,17 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import Fastify, { LogController, type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { DrimboxError, RequestError } from '#core/errors.ts'
 import { problem } from '#standards/dicomweb/problem.ts'
 
 /** Ten Accept ranges of the national profile take 1.3 KB; a bearer token seldom more than 4 KB. */
 const HEADER_BYTES_MAX = 32 << 10
-/** For the whole request head; a caller slower than this isn't one. In milliseconds. */
+/** For the whole request; a caller slower than this isn't one. In milliseconds. */
 const REQUEST_MS = 30_000
+/** Where bodies are taken, a request may last as long as the largest object on the slowest line. In milliseconds. */
+const UPLOAD_MS = 12 * 3600_000
 /** An idle connection stays open longer than the front keeps one, so that the front is never surprised. */
 const KEEP_ALIVE_MS = 75_000
 /** Some 4000 frame numbers; a UID is judged by itself. */
@@ -22,20 +24,29 @@ const PATH_PARAMETER_MAX = 20 << 10
 /** When the box closes, answers under way may go on for so long, in milliseconds. */
 const DRAIN_MS = 30_000
 
-export interface HttpSettings {
-  readonly connectionsMax: number
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route reads its body itself, however long it lasts. */
+    takesUpload?: boolean
+  }
 }
 
-export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): FastifyInstance {
+export interface HttpSettings {
+  readonly connectionsMax: number
+  /** Some routes take bodies that last; they see themselves to callers that don't go on. */
+  readonly takesUploads?: boolean
+}
+
+export function httpServer ({ connectionsMax, takesUploads = false }: HttpSettings, log: Logger): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: 1 << 20,
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX, ignoreTrailingSlash: true },
-    requestTimeout: REQUEST_MS,
+    requestTimeout: takesUploads ? UPLOAD_MS : REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: HEADER_BYTES_MAX, noDelay: true },
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: REQUEST_MS, noDelay: true },
     clientErrorHandler: refuseUnreadable,
     // An URL that cannot be decoded never reaches the error handler.
     frameworkErrors: (error, request, reply) => { void sendProblem(reply as unknown as FastifyReply, fromFastify(error), request.headers['accept-language']) }
@@ -45,16 +56,30 @@ export function httpServer ({ connectionsMax }: HttpSettings, log: Logger): Fast
     await sendProblem(reply, fromFastify(error), request.headers['accept-language'])
   })
   app.setNotFoundHandler(async (request, reply) => {
-    const error = request.method === 'GET'
+    const error = USUAL.has(request.method)
       ? new RequestError('ROUTE_UNKNOWN', 'no such resource here')
-      : new RequestError('NOT_OFFERED', 'this method is not served by this release', { facts: { method: request.method } })
+      : new RequestError('NOT_OFFERED', 'this method is not served', { facts: { method: request.method } })
     await sendProblem(reply, error, request.headers['accept-language'])
   })
+  if (takesUploads) app.addHook('onRequest', hurry)
   app.addHook('preClose', done => {
     setTimeout(() => { app.server.closeAllConnections() }, DRAIN_MS).unref()
     done()
   })
   return app
+}
+
+/** What is asked with another method is no resource of HTTP's (RFC 9110 §15.6.2). */
+const USUAL = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+/** A body that nobody waits for must not hold its connection for as long as an upload may. */
+function hurry (request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  const { raw, headers, routeOptions } = request
+  if ((headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) && routeOptions.config.takesUpload !== true) {
+    const timer = setTimeout(() => { raw.socket.destroy() }, REQUEST_MS).unref()
+    const stop = (): void => { clearTimeout(timer) }
+    raw.once('end', stop).once('close', stop)
+  }
+  done()
 }
 
 async function sendProblem (reply: FastifyReply, error: unknown, language: string | undefined): Promise<void> {
@@ -69,6 +94,7 @@ function fromFastify (error: unknown): unknown {
   if (error instanceof DrimboxError) return error
   const { statusCode } = error as { statusCode?: number }
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return error
+  if (statusCode === 415) return new RequestError('MEDIA_UNSUPPORTED', 'the body is of a type that is not taken', { cause: error })
   return unreadable(error)
 }
 

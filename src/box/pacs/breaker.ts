@@ -2,7 +2,8 @@
  * Spares a PACS that is down, and ourselves the waiting: after several failures in a row nobody asks
  * it for a while, then one probe does, and its success opens the way again for all.
  *
- * A table of three states; the clock and the probe are handed in.
+ * A table of three states; the clock and the probe are handed in. The clock is one that nobody sets: a PACS
+ * isn't left alone for a year because the time of day was mended meanwhile.
  */
 
 import { PeerError } from '#core/errors.ts'
@@ -12,6 +13,15 @@ export interface BreakerSettings {
   readonly failuresMax: number
   /** For how long, in seconds. */
   readonly restSeconds: number
+}
+
+/** How the PACS was met when somebody last asked it. */
+export interface Encounter {
+  readonly reached: boolean
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Why it wasn't reached. */
+  readonly code?: string
 }
 
 /** Reaching the PACS failed, as opposed to the PACS answering something unpleasant. */
@@ -24,8 +34,11 @@ export class Breaker {
   #restUntil = 0
   #probing = false
   #cause: unknown
+  /** Undefined until somebody has asked. */
+  last: Encounter | undefined
 
-  constructor (settings: BreakerSettings, now: () => number = Date.now) {
+  /** @param now milliseconds, from anywhere, never set back */
+  constructor (settings: BreakerSettings, now: () => number = () => performance.now()) {
     this.#settings = settings
     this.#now = now
   }
@@ -48,7 +61,7 @@ export class Breaker {
       this.#probing = true
       try {
         await probe()
-        this.#failures = 0
+        this.#reached()
       } catch (error) {
         this.#failed(error)
         throw error
@@ -58,7 +71,7 @@ export class Breaker {
     }
     try {
       const result = await use()
-      this.#failures = 0
+      this.#reached()
       return result
     } catch (error) {
       this.#failed(error)
@@ -66,13 +79,19 @@ export class Breaker {
     }
   }
 
+  #reached (): void {
+    this.#failures = 0
+    this.last = { reached: true, at: this.#now() }
+  }
+
   #failed (error: unknown): void {
     if (!(error instanceof PeerError) || !COUNTED.has(error.code)) {
       // It answered, if not what one hoped for.
-      if (error instanceof PeerError && error.code === 'PACS_STATUS') this.#failures = 0
+      if (error instanceof PeerError && error.code === 'PACS_STATUS') this.#reached()
       return
     }
     this.#failures++
+    this.last = { reached: false, at: this.#now(), code: error.code }
     this.#cause = error
     if (this.#failures >= this.#settings.failuresMax) this.#restUntil = this.#now() + this.#settings.restSeconds * 1000
   }

@@ -12,6 +12,7 @@ import { openAssociation, type Association } from '#standards/dimse/association.
 import type { Peer } from '#standards/dimse/connect.ts'
 import { listen } from '#standards/dimse/server.ts'
 import { clientTls, serverTls } from './tls.ts'
+import { Delivery } from './deliver.ts'
 import { mover } from './mover.ts'
 import { Query } from './query.ts'
 import { receiver } from './receive.ts'
@@ -33,6 +34,8 @@ export interface Pacs {
   readonly query: Query
   readonly supply: Supply
   readonly slots: Slots
+  /** For one caller who stores; the signal fires when they leave. */
+  readonly deliver: (signal: AbortSignal) => Delivery
   /** Port that the PACS sends to. */
   readonly port: number
   close (): Promise<void>
@@ -46,7 +49,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
   const dial = async (signal: AbortSignal): Promise<Association> => await openAssociation(peer,
     QUERY_CLASSES.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes: QUERY_SYNTAXES })), { signal, timers })
   const slots = new Slots(pacs, dial)
-  const query = new Query(slots, pacs.characterSet)
+  const query = new Query(slots, pacs.characterSet, facts => { log.warn({ code: 'ANSWER_REFUSED', ...facts }, 'the PACS answered with something else than was asked for') })
   const onStore = receiver({
     claim: (studyUid, seriesUid) => supply.claim(studyUid, seriesUid),
     makeRoom: async () => { await cache.makeRoom().catch(error => { log.error({ err: error }, 'no room could be made') }) },
@@ -82,6 +85,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     query,
     supply,
     slots,
+    deliver: signal => new Delivery({ slots, peer, timers }, signal),
     port: scp.port,
     async close () {
       await supply.close()

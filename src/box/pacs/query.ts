@@ -4,6 +4,7 @@
  * Source: DICOM PS3.4 §C.4.1.
  */
 
+import type { Facts } from '#core/errors.ts'
 import { characterSetFor } from '#standards/dicom/charset.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { firstText } from '#standards/dicom/dataset.ts'
@@ -11,6 +12,8 @@ import { find, type FindOptions } from '#standards/dimse/find.ts'
 import type { Slots } from './slots.ts'
 
 const CHARACTER_SET = '00080005'
+/** Study, series and SOP Instance UID. */
+const UNIQUE_KEYS = ['0020000D', '0020000E', '00080018']
 /** Answers that may wait for a slow reader before the PACS has to wait too. */
 const AHEAD_MAX = 500
 
@@ -43,14 +46,23 @@ export interface InstanceName {
 export class Query {
   readonly #slots: Slots
   readonly #characterSet: string
+  readonly #onStranger: ((facts: Facts) => void) | undefined
 
-  /** @param characterSet in which a PACS writes that names none */
-  constructor (slots: Slots, characterSet: string) {
+  /**
+   * @param characterSet in which a PACS writes that names none
+   * @param onStranger told of an answer that nobody asked for
+   */
+  constructor (slots: Slots, characterSet: string, onStranger?: (facts: Facts) => void) {
     this.#slots = slots
     this.#characterSet = characterSet
+    this.#onStranger = onStranger
   }
 
-  /** Answers one by one; leaving the loop early cancels the rest. */
+  /**
+   * Answers one by one; leaving the loop early cancels the rest. One of another study, series or instance
+   * than the identifier names is left out: a PACS that forgets a unique key (PS3.4 §C.2.2.1) must not have a
+   * stranger's exam shown as the one that was asked for, nor its images counted.
+   */
   async * answers (identifier: DicomJson, options: FindOptions & { readonly signal: AbortSignal }): AsyncGenerator<DicomJson> {
     const waiting: DicomJson[] = []
     let received = 0
@@ -63,6 +75,11 @@ export class Query {
     const running = this.#slots.lend(signal, async association => {
       for await (const answer of find(association, this.#spelled(identifier), { ...options, signal })) {
         received++
+        const stranger = strangeTo(identifier, answer)
+        if (stranger !== undefined) {
+          this.#onStranger?.(stranger)
+          continue
+        }
         waiting.push(answer)
         wake()
         if (waiting.length >= AHEAD_MAX) await new Promise<void>(resolve => { more = resolve })
@@ -128,6 +145,16 @@ export class Query {
     }
     return [...found.values()]
   }
+}
+
+/** The unique key in which an answer isn't what was asked for; undefined where it is, or doesn't say. */
+function strangeTo (identifier: DicomJson, answer: DicomJson): Facts | undefined {
+  for (const tag of UNIQUE_KEYS) {
+    const asked = identifier[tag]?.Value ?? []
+    const given = firstText(answer, tag)
+    if (asked.length > 0 && given !== undefined && given !== '' && !asked.includes(given)) return { tag, given }
+  }
+  return undefined
 }
 
 function * texts (identifier: DicomJson): Generator<string> {

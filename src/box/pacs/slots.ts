@@ -6,7 +6,7 @@
 import { DrimboxError, PeerError } from '#core/errors.ts'
 import type { Association } from '#standards/dimse/association.ts'
 import { echo } from '#standards/dimse/echo.ts'
-import { Breaker, type BreakerSettings } from './breaker.ts'
+import { Breaker, type BreakerSettings, type Encounter } from './breaker.ts'
 import { associationsAt, secondsUntilOpen, type Hours } from './hours.ts'
 
 export interface SlotSettings extends BreakerSettings {
@@ -55,11 +55,21 @@ export class Slots {
     this.#settings = settings
     this.#dial = dial
     this.#now = now
-    this.#breaker = new Breaker(settings, () => now().getTime())
+    this.#breaker = new Breaker(settings)
   }
 
   get state (): { lent: number, idle: number, waiting: number, breaker: Breaker['state'] } {
     return { lent: this.#lent, idle: this.#idle.length, waiting: this.#waiting.length, breaker: this.#breaker.state }
+  }
+
+  /** How the PACS was met when somebody last asked it. */
+  get last (): Encounter | undefined {
+    return this.#breaker.last
+  }
+
+  /** Asks the PACS for a sign of life (C-ECHO). @throws what {@link lend} throws */
+  async echo (signal: AbortSignal): Promise<void> {
+    await this.lend(signal, async association => { await echo(association, signal) })
   }
 
   /**

@@ -85,12 +85,35 @@ export class Supply {
     }
   }
 
+  /** Whether {@link open} would answer without the PACS. */
+  holds (target: Target): boolean {
+    const held = this.#held(target)
+    held?.close()
+    return held !== undefined
+  }
+
   /** Forgets a study, for instance since its report was withdrawn: what is on its way as well. */
   async purge (studyUid: string): Promise<void> {
     const found = this.#retrieves.get(studyUid)
     found?.retrieve.cancel()
     await found?.retrieve.settled
     await this.#parts.cache.purge(studyUid)
+  }
+
+  /**
+   * Objects of these series were stored into the PACS: what is held of them may be of yesterday. A
+   * retrieve that is under way goes on; what it brought is forgotten once it has settled.
+   */
+  async changed (studyUid: string, seriesUids: Iterable<string>): Promise<void> {
+    const { cache } = this.#parts
+    const forget = async (): Promise<void> => {
+      for (const uid of seriesUids) await cache.purge(studyUid, uid)
+      const row = cache.study(studyUid)
+      if (row !== undefined) cache.settleStudy({ ...row, complete: false, checkedAt: 0 })
+    }
+    const found = this.#retrieves.get(studyUid)
+    if (found === undefined) await forget()
+    else void found.retrieve.settled.then(forget).catch(error => this.#parts.onUnsettled?.(error))
   }
 
   /** Cancels what is under way and waits until it has settled. */

@@ -4,7 +4,7 @@
  * Source: DICOM PS3.18 §10.4.1.1.3 and §8.7.3.
  */
 
-import type { OutgoingHttpHeaders } from 'node:http'
+import { crc32 } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
 import { decodeDataset, firstText } from '#standards/dicom/dataset.ts'
@@ -17,11 +17,13 @@ import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import { acceptParameter, hangUp, sendSet, type ObjectParts } from './objects.ts'
-import { Outlet } from './outlet.ts'
-import { bytesOf, sendRange } from './send.ts'
+import { sendRepresentation, validatorsOf, type StoredPiece } from './representation.ts'
+import { bytesOf } from './send.ts'
 
 /** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
 const HEAD_BYTES_MAX = 32 << 20
+/** The largest whole-slide pictures have some 200 000 tiles, in all; more are not given in one answer. */
+const FRAMES_MAX = 200_000
 const NUMBER_OF_FRAMES = '00280008'
 /** Whatever the instance is in: the caller was asked before. */
 const AS_IT_IS = { multipart: true, accepts: () => 1, preference: [], any: true }
@@ -43,7 +45,7 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
     assertCounted(head, frames, stored)
     // The national samples ask for frames as application/dicom: they get the object that holds them.
     if (offer.inner === 'application/dicom') await sendSet(set, reply, AS_IT_IS, grant, batch)
-    else await sendFrames(set, stored, reply, offer, await rangesOf(set, stored, head, frames))
+    else await sendFrames(set, stored, reply, offer, frames, await rangesOf(set, stored, head, frames))
   } finally {
     set.close()
   }
@@ -58,6 +60,13 @@ async function headOf (set: ObjectSet, stored: Stored): Promise<DicomJson> {
   return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true })
 }
 
+/** The numbers of all frames. @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
+export function framesIn (head: DicomJson, stored: Stored): readonly number[] {
+  const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
+  if (!Number.isInteger(count) || count < 1 || count > FRAMES_MAX) throw unknown(stored, undefined, count)
+  return Array.from({ length: count }, (_, place) => place + 1)
+}
+
 /** @throws RequestError FRAME_UNKNOWN */
 function assertCounted (head: DicomJson, frames: readonly number[], stored: Stored): void {
   const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
@@ -65,7 +74,7 @@ function assertCounted (head: DicomJson, frames: readonly number[], stored: Stor
   if (beyond !== undefined) throw unknown(stored, beyond, count)
 }
 
-async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames: readonly number[]): Promise<(readonly Range[])[]> {
+export async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames: readonly number[]): Promise<(readonly Range[])[]> {
   const map = await mapFrames(async (offset, length) => await bytesOf(set, stored, stored.datasetOffset + offset, length), {
     transferSyntaxUid: stored.transferSyntaxUid,
     datasetBytes: stored.length - stored.datasetOffset,
@@ -75,32 +84,26 @@ async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames
   return frames.map(frame => map.ranges(frame))
 }
 
-async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax = '' }: Offer, frames: readonly (readonly Range[])[]): Promise<void> {
-  const boundary = newBoundary()
-  const heads = frames.map((_, place) => inner === undefined ? undefined : partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, place === 0))
-  const last = inner === undefined ? undefined : closing(boundary)
-  const bytes = frames.flat().reduce((sum, { length }) => sum + length, 0) + heads.reduce((sum, head) => sum + (head?.length ?? 0), last?.length ?? 0)
-  reply.hijack()
-  reply.raw.writeHead(200, {
-    ...reply.getHeaders(),
-    'content-type': inner === undefined ? `${type}; transfer-syntax=${syntax}` : contentType(boundary, inner),
-    'content-length': bytes
-  } as OutgoingHttpHeaders)
-  const out = new Outlet(reply.raw)
-  try {
-    for (const [place, ranges] of frames.entries()) {
-      const head = heads[place]
-      if (head !== undefined) out.write([head])
-      for (const { offset, length } of ranges) {
-        const from = stored.datasetOffset + offset
-        await sendRange(set, out, stored, from, from + length)
-      }
-    }
-    out.end(last)
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
+/** Frames as they lie in the pack: one alone, of which a range may be wanted, or in multipart. */
+async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax = '' }: Offer, frames: readonly number[], ranges: readonly (readonly Range[])[]): Promise<void> {
+  const place = ({ offset, length }: Range): StoredPiece => ({ stored, offset: stored.datasetOffset + offset, length })
+  if (inner === undefined) {
+    await sendRepresentation(reply.request, reply, set, {
+      type: `${type}; transfer-syntax=${syntax}`,
+      pieces: ranges.flat().map(place),
+      validators: validatorsOf(stored, `f${frames[0]}-${crc32(type).toString(36)}`)
+    })
+    return
   }
+  const boundary = newBoundary()
+  const head = (first: boolean): Buffer => partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, first)
+  const { etag, modifiedAt } = validatorsOf(stored, `m${crc32(`${inner} ${frames.join()}`).toString(36)}`)
+  await sendRepresentation(reply.request, reply, set, {
+    type: contentType(boundary, inner),
+    pieces: [...ranges.flatMap((pieces, index) => [head(index === 0), ...pieces.map(place)]), closing(boundary)],
+    validators: { etag: `W/${etag}`, modifiedAt },
+    whole: true
+  })
 }
 
 function unknown (stored: Stored, frame?: number, frames?: number): RequestError {

@@ -23,10 +23,12 @@ export interface Gate {
   readonly admit: (headers: IncomingHttpHeaders, target: Target) => Promise<Grant>
   /** @throws RequestError NOT_OFFERED */
   readonly admitSearch: (headers: IncomingHttpHeaders) => Promise<void>
+  /** @throws RequestError NOT_OFFERED */
+  readonly admitStore: (headers: IncomingHttpHeaders) => Promise<void>
 }
 
 /** The centre's own network. */
-export const openGate: Gate = { admit: async () => ({}), admitSearch: async () => {} }
+export const openGate: Gate = { admit: async () => ({}), admitSearch: async () => {}, admitStore: async () => {} }
 
 /** What other rooms know: who a token belongs to, and which manifests we published. */
 export interface OutwardParts {
@@ -57,6 +59,10 @@ export function outwardGate ({ assertActive, published }: OutwardParts): Gate {
     // Other boxes find exams in the national record, never by asking our PACS who its patients are.
     async admitSearch () {
       throw new RequestError('NOT_OFFERED', 'searching is not offered to other boxes')
+    },
+    // What comes from outside goes through the consultation of a person of this centre, never straight into the archive.
+    async admitStore () {
+      throw new RequestError('NOT_OFFERED', 'storing is not offered to other boxes')
     }
   }
 }

@@ -8,9 +8,10 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { CapacityError, PeerError, RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
-import { jsonText } from '#standards/dicom/json.ts'
+import { jsonText, type DicomJson } from '#standards/dicom/json.ts'
 import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import type { Pack } from '../cache/pack.ts'
 import { copyFrom, type Stored } from '../cache/stored.ts'
@@ -30,12 +31,16 @@ export type BulkDataUri = (stored: Stored, path: string) => string
 
 /** DICOM JSON of one instance, as text. @throws RequestError DATA_MALFORMED */
 export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<string> {
+  return jsonText(await instanceHead(stored, read, bulkDataUri))
+}
+
+/** All of one instance but its bulk data. @throws RequestError DATA_MALFORMED */
+export async function instanceHead (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<DicomJson> {
   const end = stored.pixelOffset === 0 ? stored.length : Math.min(stored.pixelOffset + PIXEL_HEAD_BYTES, stored.length)
   const bytes = Buffer.allocUnsafe(Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
   if (stored.memory === undefined) await read(stored, stored.datasetOffset, bytes)
   else copyFrom(stored.memory, stored.datasetOffset, bytes)
-  const json = decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
-  return jsonText(json)
+  return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
 }
 
 /** The metadata of one series: objects joined by commas, without the brackets around. */
@@ -94,10 +99,13 @@ export class SeriesMetadata {
   }
 }
 
-/** One line of facts, then the compressed bytes. */
+/**
+ * One line of facts, then the compressed bytes. Not forced to the disk: a power cut may leave a name with
+ * anything in it, so their own checksum is kept beside them.
+ */
 async function keep (pack: Pack, { deflated, crc, bytes }: Fragment, instances: number): Promise<void> {
   const path = join(pack.folder, FILE)
-  const facts = JSON.stringify({ version: 1, instances, crc, bytes })
+  const facts = JSON.stringify({ version: 2, instances, crc, bytes, deflatedBytes: deflated.length, deflatedCrc: crc32(deflated) })
   await writeFile(`${path}.new`, Buffer.concat([Buffer.from(facts + '\n'), deflated]))
   await rename(`${path}.new`, path)
 }
@@ -106,9 +114,11 @@ async function readKept (pack: Pack): Promise<Fragment | undefined> {
   try {
     const file = await readFile(join(pack.folder, FILE))
     const line = file.indexOf(0x0A)
-    const facts = JSON.parse(file.toString('latin1', 0, line)) as { version: number, instances: number, crc: number, bytes: number }
-    if (facts.version !== 1 || facts.instances !== pack.instances.size) return undefined
-    return { deflated: file.subarray(line + 1), crc: facts.crc, bytes: facts.bytes }
+    const facts = JSON.parse(file.toString('latin1', 0, line)) as { version: number, instances: number, crc: number, bytes: number, deflatedBytes: number, deflatedCrc: number }
+    const deflated = file.subarray(line + 1)
+    if (facts.version !== 2 || facts.instances !== pack.instances.size) return undefined
+    if (deflated.length !== facts.deflatedBytes || crc32(deflated) !== facts.deflatedCrc) return undefined
+    return { deflated, crc: facts.crc, bytes: facts.bytes }
   } catch {
     return undefined
   }

@@ -10,19 +10,23 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError, RequestError } from '#core/errors.ts'
 import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
+import { validatorHeaders } from '#standards/dicomweb/conditional.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Supply } from '../pacs/supply.ts'
+import type { PixelPool } from '../pixels/pool.ts'
 import type { Gate, Grant } from './gate.ts'
-import { insRewrite } from './ins.ts'
+import { insRewrite, insTag } from './ins.ts'
 import { Outlet } from './outlet.ts'
-import { bodyBytes, bytesOf, sendObjects, sendRange, type Rewrite, type Rewritten } from './send.ts'
+import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, validatorsOf, varying } from './representation.ts'
+import { bodyBytes, bytesOf, sendObjects, type Rewrite } from './send.ts'
 
 export interface ObjectParts {
-  readonly supply: Pick<Supply, 'open'>
+  readonly supply: Pick<Supply, 'open' | 'holds'>
   readonly gate: Gate
+  readonly pixels: PixelPool
 }
 
 /** Answers one WADO-RS request for objects. */
@@ -48,21 +52,37 @@ export async function sendSet (set: ObjectSet, reply: FastifyReply, accept: Obje
   const rewrite = ins && insRewrite(ins)
   // Tried out on the first object: here it can still be told that it won't do.
   const head = await rewrite?.(first, async (offset, length) => await bytesOf(set, first, offset, length))
-  if (accept.multipart) await sendMultipart(acceptable, reply, rewrite, set.all)
-  else await sendSingle(acceptable, reply, first, head)
+  if (accept.multipart) {
+    await sendMultipart(acceptable, reply, rewrite, set.all)
+    return
+  }
+  await sendRepresentation(reply.request, reply, acceptable, {
+    type: `application/dicom; transfer-syntax=${first.transferSyntaxUid}`,
+    pieces: [...head?.pieces ?? [], { stored: first, offset: head?.replaced ?? 0, length: first.length - (head?.replaced ?? 0) }],
+    validators: validatorsOf(first, ins === undefined ? 'o' : `o${insTag(ins)}`)
+  })
 }
 
 async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rewrite | undefined, all: ObjectSet['all']): Promise<void> {
   const boundary = newBoundary()
-  const headers = { ...reply.getHeaders(), 'content-type': contentType(boundary, 'application/dicom') }
   const known = all !== undefined && rewrite === undefined
   const partial = set.completeness().state === 'partial'
+  const validators = known && !partial ? setValidators(all, 'o') : undefined
+  if (validators !== undefined && saidUnchanged(reply.request, reply, validators)) return
   reply.hijack()
   reply.raw.writeHead(partial ? 206 : 200, {
-    ...headers,
+    ...reply.getHeaders(),
+    'content-type': contentType(boundary, 'application/dicom'),
+    'cache-control': CACHE_CONTROL,
+    vary: varying(reply),
+    ...validators !== undefined && validatorHeaders(validators),
     ...known && { 'content-length': bodyBytes(boundary, all) },
     ...partial && { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` }
   } as OutgoingHttpHeaders)
+  if (reply.request.method === 'HEAD') {
+    reply.raw.end()
+    return
+  }
   const out = new Outlet(reply.raw)
   try {
     await sendObjects(set, out, { boundary, rewrite })
@@ -70,25 +90,6 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
     if (completeness.state === 'complete' || partial) out.end(closing(boundary))
     else out.cut(new Error(`incomplete: ${sayCompleteness(completeness)}`))
     if (completeness.state !== 'complete') reply.log.warn({ code: 'PACS_INCOMPLETE', ...completeness }, 'a study or series is incomplete')
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
-  }
-}
-
-async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, head: Rewritten | undefined): Promise<void> {
-  const growth = head === undefined ? 0 : head.pieces.reduce((sum, piece) => sum + piece.length, 0) - head.replaced
-  reply.hijack()
-  reply.raw.writeHead(200, {
-    ...reply.getHeaders(),
-    'content-type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
-    'content-length': stored.length + growth
-  } as OutgoingHttpHeaders)
-  const out = new Outlet(reply.raw)
-  try {
-    if (head !== undefined) out.write(head.pieces)
-    await sendRange(set, out, stored, head?.replaced ?? 0, stored.length)
-    out.end()
   } catch (error) {
     if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
     out.cut(error as Error)

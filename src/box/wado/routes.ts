@@ -6,36 +6,55 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { RequestError } from '#core/errors.ts'
 import { parseUid } from '#core/uid.ts'
 import { parseFrames } from '#standards/dicomweb/paths.ts'
+import { Resources } from '../http/resources.ts'
+import { serveAllBulkData, serveBulkData, serveInstancePixels } from './bulk-data.ts'
+import { openApiText, serveCapabilities, type CapabilityParts } from './capabilities.ts'
 import { serveMetadata, type DescribeParts } from './describe.ts'
+import { DESCRIBED } from './described.ts'
+import { serveExistence } from './existence.ts'
 import { serveFrames } from './frames.ts'
+import { serveRoot, type Health } from './health.ts'
 import { serveObjects } from './objects.ts'
+import { serveRendered } from './rendered.ts'
+import type { RenderParts } from './rendered-as.ts'
 import { serveSearch, type SearchParts } from './search.ts'
+import { serveThumbnail } from './thumbnail.ts'
 import type { Target } from '../pacs/object-set.ts'
 
 /** All that this room needs from the others. */
-export interface WadoParts extends DescribeParts, SearchParts {}
+export interface WadoParts extends DescribeParts, SearchParts, RenderParts {
+  /** Path before these routes. */
+  readonly prefix: string
+  readonly health: Health
+}
 
-interface Path { study?: string, series?: string, instance?: string, frames?: string }
+interface Path { study?: string, series?: string, instance?: string, frames?: string, '*'?: string }
 
 const STUDY = '/studies/:study'
 const SERIES = `${STUDY}/series/:series`
 const INSTANCE = `${SERIES}/instances/:instance`
 
-/** Resources of the standard that come later; asked for by name they are told so. */
-const LATER = [
-  ...[STUDY, SERIES, INSTANCE, `${INSTANCE}/frames/:frames`].flatMap(path => [`${path}/rendered`, `${path}/thumbnail`]),
-  ...[STUDY, SERIES, INSTANCE].map(path => `${path}/bulkdata`),
-  `${INSTANCE}/bulkdata/*`
-]
+/** HEAD is answered as GET is, without a body, and without moving anything from the PACS. */
+const READ = ['GET', 'HEAD']
 
-export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
-  const search = (path: string, level: 'STUDY' | 'SERIES' | 'IMAGE') => app.get(path, async (request, reply) => {
-    await serveSearch(parts, level, request, reply, request.params as Path)
-    return reply
-  })
+/** @param resources those of other rooms, where they share our paths */
+export function wadoRoutes (app: FastifyInstance, parts: WadoParts, resources: Resources = new Resources(app, DESCRIBED)): void {
+  const capabilities: CapabilityParts = { ...parts, get routes () { return resources.routes } }
+  const read = (url: string, serve: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
+    app.route({
+      method: READ,
+      url,
+      async handler (request, reply) {
+        await serve(request, reply)
+        return reply
+      }
+    })
+  }
+  const search = (path: string, level: 'STUDY' | 'SERIES' | 'IMAGE') => {
+    read(path, async (request, reply) => { await serveSearch(parts, level, request, reply, request.params as Path) })
+  }
   search('/studies', 'STUDY')
   search('/series', 'SERIES')
   search('/instances', 'IMAGE')
@@ -43,20 +62,39 @@ export function wadoRoutes (app: FastifyInstance, parts: WadoParts): void {
   search(`${STUDY}/instances`, 'IMAGE')
   search(`${SERIES}/instances`, 'IMAGE')
 
-  const retrieve = (path: string, serve: (request: FastifyRequest, reply: FastifyReply, target: Target) => Promise<void>) => app.get(path, async (request, reply) => {
-    await serve(request, reply, parseTarget(request.params as Path))
-    return reply
-  })
+  const retrieve = (path: string, serve: (request: FastifyRequest, reply: FastifyReply, target: Target) => Promise<void>) => {
+    read(path, async (request, reply) => {
+      const target = parseTarget(request.params as Path)
+      if (request.method === 'HEAD' && !parts.supply.holds(target)) await serveExistence(parts, request, reply, target)
+      else await serve(request, reply, target)
+    })
+  }
   for (const path of [STUDY, SERIES, INSTANCE]) {
     retrieve(path, async (request, reply, target) => { await serveObjects(parts, request, reply, target) })
     retrieve(`${path}/metadata`, async (request, reply, target) => { await serveMetadata(parts, request, reply, target) })
+    retrieve(`${path}/rendered`, async (request, reply, target) => { await serveRendered(parts, request, reply, target) })
+    retrieve(`${path}/thumbnail`, async (request, reply, target) => { await serveThumbnail(parts, request, reply, target) })
   }
   retrieve(`${INSTANCE}/frames/:frames`, async (request, reply, target) => {
     await serveFrames(parts, request, reply, target as Required<Target>, parseFrames((request.params as Required<Path>).frames))
   })
-  for (const path of LATER) {
-    app.get(path, async () => { throw new RequestError('NOT_OFFERED', 'this resource is not served by this release') })
+  for (const path of [STUDY, SERIES, INSTANCE]) {
+    retrieve(`${path}/bulkdata`, async (request, reply, target) => { await serveAllBulkData(parts, request, reply, target, false) })
+    if (path !== INSTANCE) retrieve(`${path}/pixeldata`, async (request, reply, target) => { await serveAllBulkData(parts, request, reply, target, true) })
   }
+  retrieve(`${INSTANCE}/pixeldata`, async (request, reply, target) => { await serveInstancePixels(parts, request, reply, target as Required<Target>) })
+  retrieve(`${INSTANCE}/bulkdata/*`, async (request, reply, target) => {
+    await serveBulkData(parts, request, reply, target as Required<Target>, (request.params as Path)['*'] ?? '')
+  })
+  retrieve(`${INSTANCE}/frames/:frames/rendered`, async (request, reply, target) => {
+    await serveRendered(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
+  })
+  retrieve(`${INSTANCE}/frames/:frames/thumbnail`, async (request, reply, target) => {
+    await serveThumbnail(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
+  })
+  read('/', async (request, reply) => { await serveRoot(parts.health, capabilities, request, reply) })
+  read('/openapi.json', async (_, reply) => reply.header('cache-control', 'no-cache').type('application/json').send(openApiText(capabilities.routes, parts.prefix)))
+  resources.close(async (request, reply, path) => serveCapabilities(capabilities, request, reply, path))
 }
 
 /** @throws RequestError UID_INVALID */

@@ -25,13 +25,13 @@ const STUDIES_MAX = 100
 const SERIES_MAX = 100
 /** Studies looked into before we give up. */
 const STUDIES_TRIED_MAX = 5
-const RECENT_DAYS = 30
+export const RECENT_DAYS = 30
 
 /** Modalities whose objects are small, or at least not films and volumes. */
 const RANKS: Readonly<Record<string, number>> = { SR: 0, KO: 0, PR: 0, DOC: 0, OT: 1, CR: 1, CT: 2, MR: 2, PT: 2, NM: 2, IO: 3, PX: 3, DX: 4, RF: 5, MG: 6, US: 7, XA: 8 }
 const RANK_DEFAULT = 5
 
-interface StudyFound {
+export interface StudyFound {
   readonly studyUid: string
   readonly modalities: readonly string[]
   readonly instances: number | undefined
@@ -71,7 +71,8 @@ export async function findSmallObject ({ peer, timers, signal }: Reach, today: D
 
 interface StudyList { readonly studies: readonly StudyFound[], readonly isCut: boolean }
 
-async function studies (association: Association, date: string | undefined, signal: AbortSignal): Promise<StudyList> {
+/** @param date a range of StudyDate; undefined for all */
+export async function studies (association: Association, date: string | undefined, signal: AbortSignal): Promise<StudyList> {
   const identifier: DicomJson = {
     '00080020': date === undefined ? { vr: 'DA' } : { vr: 'DA', Value: [date] },
     '00080052': { vr: 'CS', Value: ['STUDY'] },
@@ -117,6 +118,6 @@ function rank (modality: string | undefined): number {
   return RANKS[modality ?? ''] ?? RANK_DEFAULT
 }
 
-function dicomDate (date: Date): string {
+export function dicomDate (date: Date): string {
   return date.toISOString().slice(0, 10).replaceAll('-', '')
 }

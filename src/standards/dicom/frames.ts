@@ -54,8 +54,8 @@ const WINDOW_BYTES = 4096
 /** The largest whole-slide pictures have some 200 000 tiles; each fragment takes some 50 bytes of ours. */
 const FRAGMENTS_MAX = 2_000_000
 
-/** Streams of video: a frame cannot be decoded without its neighbours (PS3.5 §8.2.5 and following). */
-const VIDEO = /^1\.2\.840\.10008\.1\.2\.4\.10\d(\.1)?$/
+/** Transfer syntaxes that are streams of video: a frame cannot be decoded without its neighbours (PS3.5 §8.2.5 and following). */
+export const VIDEO = /^1\.2\.840\.10008\.1\.2\.4\.10\d(\.1)?$/
 
 /** @throws RequestError DATA_MALFORMED; NOT_OFFERED where frames have no bytes of their own */
 export async function mapFrames (read: Read, object: PixelObject): Promise<FrameMap> {

@@ -59,6 +59,16 @@ export async function * joinFragments (fragments: Iterable<Fragment> | AsyncIter
   yield end
 }
 
+/** What the fragments become as one gzip member, in bytes. */
+export function joinedBytes (fragments: readonly Fragment[]): number {
+  return GZIP_HEAD.length + fragments.reduce((sum, { deflated }) => sum + deflated.length, 0) + FINAL_BLOCK.length + GZIP_TAIL_BYTES
+}
+
+/** CRC-32 of all that was compressed, in order. */
+export function joinedCrc (fragments: readonly Fragment[]): number {
+  return fragments.reduce((crc, fragment) => combineCrc(crc, fragment.crc, fragment.bytes), 0)
+}
+
 /**
  * The CRC-32 of a followed by b, from the CRC-32 of each.
  *
@@ -104,5 +114,7 @@ const SQUARES: readonly number[] = Array.from({ length: 53 }).reduce<number[]>(s
 const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
 /** A block of the fixed code that is final and holds its end only. */
 const FINAL_BLOCK = Buffer.from([0x03, 0x00])
+/** CRC-32 and length. */
+const GZIP_TAIL_BYTES = 8
 /** Type and padding, length, its complement. */
 const STORED_HEAD_BYTES = 5

@@ -14,6 +14,7 @@ export const STATUS = {
   QUERY_INVALID: 400,
   ACCEPT_INVALID: 400,
   ACCEPT_UNSUPPORTED: 406,
+  MEDIA_UNSUPPORTED: 415,
   HEADER_MISSING: 400,
   TOKEN_REFUSED: 401,
   MANIFEST_UNKNOWN: 404,
@@ -21,7 +22,11 @@ export const STATUS = {
   SERIES_UNKNOWN: 404,
   INSTANCE_UNKNOWN: 404,
   FRAME_UNKNOWN: 404,
+  BULKDATA_UNKNOWN: 404,
   ROUTE_UNKNOWN: 404,
+  METHOD_REFUSED: 405,
+  PRECONDITION_FAILED: 412,
+  RANGE_UNSATISFIABLE: 416,
   NOT_OFFERED: 501,
   PIXELS_UNREADABLE: 406, // PS3.18 §8.7.8: the representation that was asked for can't be made
   PIXELS_TOO_LARGE: 406,
@@ -49,6 +54,7 @@ const TITLES = {
   QUERY_INVALID: ['Critère de recherche invalide', 'Invalid query key or value'],
   ACCEPT_INVALID: ['En-tête Accept illisible', 'Unreadable Accept header'],
   ACCEPT_UNSUPPORTED: ['Aucun format accepté ne peut être fourni', 'No acceptable format can be given'],
+  MEDIA_UNSUPPORTED: ['Type de contenu non pris en charge', 'Unsupported media type'],
   HEADER_MISSING: ['En-tête obligatoire absent', 'Required header missing'],
   TOKEN_REFUSED: ['Jeton absent ou refusé', 'Token missing or refused'],
   MANIFEST_UNKNOWN: ['Manifeste inconnu', 'Unknown manifest'],
@@ -56,7 +62,11 @@ const TITLES = {
   SERIES_UNKNOWN: ['Série inconnue', 'Unknown series'],
   INSTANCE_UNKNOWN: ['Image inconnue', 'Unknown instance'],
   FRAME_UNKNOWN: ['Vue inconnue', 'Unknown frame'],
+  BULKDATA_UNKNOWN: ['Donnée volumineuse inconnue', 'Unknown bulk data'],
   ROUTE_UNKNOWN: ['Ressource inconnue', 'Unknown resource'],
+  METHOD_REFUSED: ['Méthode non permise sur cette ressource', 'Method not allowed for this resource'],
+  PRECONDITION_FAILED: ['Condition préalable non remplie', 'Precondition failed'],
+  RANGE_UNSATISFIABLE: ['Plage d\'octets hors limites', 'Byte range beyond the end'],
   NOT_OFFERED: ['Service non proposé par cette version', 'Not offered by this release'],
   PIXELS_UNREADABLE: ['Pixels illisibles', 'Unreadable pixel data'],
   PIXELS_TOO_LARGE: ['Image trop grande pour être convertie', 'Image too large to be converted'],
@@ -112,6 +122,9 @@ export function problem (error: unknown, acceptLanguage?: string): Problem {
     // An exam that is unknown now may be published in a minute.
     'cache-control': 'no-store'
   }
+  const { allow, bytes } = known?.facts ?? {}
+  if (status === 405 && typeof allow === 'string') headers.allow = allow
+  if (status === 416 && typeof bytes === 'number') headers['content-range'] = `bytes */${bytes}`
   if (status === 401) headers['www-authenticate'] = 'Bearer'
   const seconds = known?.facts.retryAfterSeconds
   if (status === 503 && typeof seconds === 'number' && seconds >= 0) headers['retry-after'] = String(Math.ceil(seconds))

@@ -19,6 +19,11 @@ export interface PixelFormat {
   readonly planar: boolean
   /** Photometric Interpretation, as the data set has it. */
   readonly photometric: string
+  /**
+   * Native bytes and bits lie in 16-bit words (VR OW), which matters in big endian only: absent where
+   * the value representation of the pixel data isn't known.
+   */
+  readonly words?: boolean
 }
 
 /**

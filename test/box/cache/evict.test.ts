@@ -42,3 +42,14 @@ test('the forecast is the busiest of the last four quarters of an hour', t => {
   t.equal(forecast.bytes(quarter * 9), 0)
   t.end()
 })
+
+test('a clock that was a year ahead for a while keeps nothing for a year, and expects nothing for a year', t => {
+  const forecast = new Forecast()
+  const year = 365 * 86_400_000
+  forecast.add(70, NOW + year)
+  t.equal(forecast.bytes(NOW), 0)
+  forecast.add(10, NOW)
+  t.equal(forecast.bytes(NOW + year), 0)
+  t.same(names(chooseEvicted([held('of next year', 1, 1, -year), held('young', 1, 1, 10)], LIMITS, { freeBytes: 1000, forecastBytes: 0 }, NOW)), ['of next year'])
+  t.end()
+})

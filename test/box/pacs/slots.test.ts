@@ -4,6 +4,8 @@ import type { Association } from '#standards/dimse/association.ts'
 import { associationsAt, secondsUntilOpen } from '#box/pacs/hours.ts'
 import { Breaker } from '#box/pacs/breaker.ts'
 import { Slots, type SlotSettings } from '#box/pacs/slots.ts'
+import { adjustableClock } from '#test/fixtures/clock.ts'
+import { until } from '#test/fixtures/rooms.ts'
 
 const SETTINGS: SlotSettings = { associationsMax: 2, hours: [], idleSeconds: 60, waitingMax: 100, failuresMax: 3, restSeconds: 10 }
 const never = new AbortController().signal
@@ -222,4 +224,15 @@ test('an answer that somebody dislikes is no failure of the PACS', async t => {
   const breaker = new Breaker({ failuresMax: 1, restSeconds: 10 })
   await t.rejects(breaker.run(async () => {}, async () => { throw new PeerError('PACS_STATUS', 'refused') }))
   t.equal(breaker.state, 'closed')
+})
+
+test('a PACS that is left alone for a while is not left alone for a year because the clock was set back', async t => {
+  const setClock = adjustableClock(t)
+  setClock(365 * 86_400_000)
+  const { slots } = pool({ failuresMax: 1, restSeconds: 0.02 }, async () => { throw new PeerError('PACS_UNREACHABLE', 'nobody there') })
+  await t.rejects(slots.lend(never, async () => {}), { code: 'PACS_UNREACHABLE' })
+  await t.rejects(slots.lend(never, async () => {}), { code: 'PACS_RESTING' })
+  setClock(0)
+  await until(() => slots.state.breaker === 'half-open')
+  await slots.close()
 })

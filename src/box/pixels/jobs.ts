@@ -1,0 +1,11 @@
+/**
+ * The jobs that a pixel worker knows. Imported by the worker alone; the service takes its types.
+ */
+
+import type { JobRegistry } from './job.ts'
+
+export const JOBS = {
+  render: async () => (await import('./render-job.ts')).render
+} as const satisfies JobRegistry
+
+export type BoxJobs = typeof JOBS

@@ -1,0 +1,438 @@
+/**
+ * The fault matrix: what goes wrong, during what, and what the caller is told then.
+ *
+ * One row for each fault, one column for each operation. docs/standards/faults.md is written from
+ * this table, and matrix.test.ts runs it.
+ */
+
+import { once } from 'node:events'
+import { statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { REJECTIONS, type Gate } from '#sim/pacs-control.ts'
+import { ask, begin } from '#test/fixtures/answer.ts'
+import { adjustableClock } from '#test/fixtures/clock.ts'
+import { failingDisk, skipWithoutLoop } from '#test/fixtures/failing-disk.ts'
+import { skipWithoutMount, smallDisk } from '#test/fixtures/small-disk.ts'
+import { smallStudy } from '#test/fixtures/small-studies.ts'
+import type { Bench, BenchOptions, Operation, Scope } from './bench.ts'
+
+export interface Cell {
+  /** What the caller is told, in the words of {@link Bench.judge}. */
+  readonly answer: string
+  /** How the fault is brought about, and the answer of whoever asked meanwhile. */
+  readonly run: (bench: Bench) => Promise<string>
+  /** Settings that it needs, and disks. */
+  readonly prepare?: (scope: Scope) => BenchOptions
+  /** Undoes what {@link Bench.heal} can't. */
+  readonly heal?: (bench: Bench) => Promise<void> | void
+  /** What the page says beside the answer. */
+  readonly note?: string
+}
+
+export interface Row {
+  readonly fault: string
+  /** What happens, in a sentence of the page. */
+  readonly what: string
+  /** A string is the reason why there is no such cell. */
+  readonly cells: Readonly<Record<Operation, Cell | string>>
+  /** For tap's `skip` option. */
+  readonly skip?: string | false
+}
+
+type Strike = (bench: Bench) => Promise<void> | void
+
+const MIB = 1 << 20
+const OBJECT_BYTES = 64 << 10
+const DAY_MS = 86_400_000
+
+/** The fault is there before anybody asks. */
+function before (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
+  return {
+    answer,
+    run: async bench => {
+      await strike(bench)
+      return await bench.ask()
+    },
+    ...more
+  }
+}
+
+/** Instances of one retrieve before it happens: with C-GET each series, the shortest of three, is a retrieve of its own. */
+const AFTER: Readonly<Record<Operation, number>> = { find: 5, move: 5, get: 2, store: 5, warm: 0 }
+
+/** It happens once some matches, or some instances, have come. */
+function amid (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
+  return {
+    answer,
+    run: async bench => {
+      const gate = pause(bench)
+      const asking = bench.ask()
+      await gate.reached
+      await strike(bench)
+      gate.release()
+      return await asking
+    },
+    ...more
+  }
+}
+
+function pause ({ operation, control }: Bench): Gate {
+  return operation === 'find' ? control.pauseAnswers(AFTER.find) : control.pauseSubOperations(AFTER[operation])
+}
+
+/** What the PACS does wrong doesn't matter to whoever reads what is held. */
+const held = (strike: Strike, more: Partial<Cell> = {}): Cell => before('200', strike, more)
+
+const ofRetrieves = (cell: (operation: 'move' | 'get') => Cell): Pick<Row['cells'], 'move' | 'get'> => ({ move: cell('move'), get: cell('get') })
+
+/** With bytes of one object on the wire. */
+const MID_OBJECT = 5 * OBJECT_BYTES + 20_000
+/** In the middle of a list of matches: some have 250 bytes, the association's acceptance as many. */
+const MID_LIST = 3000
+
+/** A small disk that somebody else fills, but for so many bytes. */
+const disk = (bytes: number): { prepare: NonNullable<Cell['prepare']>, fill: (left?: number) => void, heal: () => void } => {
+  let path = ''
+  const others = (): string => join(path, 'others')
+  return {
+    prepare: scope => {
+      path = smallDisk(scope, bytes)
+      return { cache: { folder: join(path, 'cache'), diskFreeBytesMin: 0, bytesMax: 1 << 30 } }
+    },
+    fill (left = 0) {
+      for (let chunk = MIB; chunk >= 4096;) {
+        try {
+          writeFileSync(others(), Buffer.alloc(chunk), { flag: 'a' })
+        } catch {
+          chunk >>= 1
+        }
+      }
+      truncateSync(others(), statSync(others()).size - left)
+    },
+    heal () { truncateSync(others()) }
+  }
+}
+
+function fullDisk (answer: string): Cell {
+  const { prepare, fill, heal } = disk(6 * MIB)
+  return before(answer, () => { fill() }, { prepare, heal })
+}
+
+/** The disk fills while one object, larger than memory should hold, is on its way to it. */
+function fullDiskAmidObject (answer: string): Cell {
+  const { prepare, fill, heal } = disk(24 * MIB)
+  const study = smallStudy('fault matrix, large', { series: [1], pixelBytes: 12 * MIB })
+  return before(answer, () => { fill(7 * MIB) }, { prepare: scope => ({ ...prepare(scope), study, pacs: { responseSeconds: 30 } }), heal })
+}
+
+function readOnlyDisk (answer: string): Cell {
+  let fail: () => void = () => {}
+  let repair: () => void = () => {}
+  return before(answer, () => { fail() }, {
+    prepare: scope => {
+      const { path, failToReadOnly, repair: mend } = failingDisk(scope)
+      fail = failToReadOnly
+      repair = mend
+      return { cache: { folder: join(path, 'cache'), diskFreeBytesMin: 0, bytesMax: 1 << 30 } }
+    },
+    heal: async bench => { await bench.reopen({}, repair) }
+  })
+}
+
+/** The clock is set a year ahead, then a year back, in the middle of everything. */
+function clockJump (strikeAt: typeof before | typeof amid): Cell {
+  let set: (milliseconds: number) => void = () => {}
+  return strikeAt('200', () => { set(365 * DAY_MS) }, {
+    prepare: scope => {
+      set = adjustableClock(scope)
+      return {}
+    },
+    heal: () => { set(-365 * DAY_MS) }
+  })
+}
+
+export const MATRIX: readonly Row[] = [
+  {
+    fault: 'refuse: association',
+    what: 'A-ASSOCIATE-RJ; for *store*, ours to the PACS, whose title we don\'t know',
+    cells: {
+      find: before('502 PACS_REJECTED', ({ control }) => { control.refuseAssociations() }),
+      ...ofRetrieves(() => before('502 PACS_REJECTED', ({ control }) => { control.refuseAssociations() })),
+      store: before('502 PACS_STATUS', () => {}, {
+        prepare: () => ({ pacs: { senders: [{ title: 'ANOTHER' }] } }),
+        heal: async bench => { await bench.reopen({ pacs: { senders: [] } }) },
+        note: 'until the setting is mended'
+      }),
+      warm: held(({ control }) => { control.refuseAssociations() })
+    }
+  },
+  {
+    fault: 'refuse: connection',
+    what: 'nobody listens (ECONNREFUSED); for *store*, where the PACS calls us',
+    cells: {
+      find: before('503 PACS_UNREACHABLE', async ({ toPacs }) => { await toPacs.refuse() }),
+      ...ofRetrieves(() => before('503 PACS_UNREACHABLE', async ({ toPacs }) => { await toPacs.refuse() })),
+      store: before('502 PACS_STATUS', async ({ toBox }) => { await toBox.refuse() }),
+      warm: held(async ({ toPacs }) => { await toPacs.refuse() })
+    }
+  },
+  {
+    fault: 'slow',
+    what: 'every answer and every object late, each within `pacs.responseSeconds`',
+    cells: {
+      find: before('200', ({ control }) => { control.delayAnswers(20) }),
+      ...ofRetrieves(() => before('200', ({ control }) => { control.delayAnswers(20); control.delaySubOperations(50) })),
+      store: before('200', ({ toBox }) => { toBox.delay(15) }),
+      warm: held(({ toPacs }) => { toPacs.delay(15) })
+    }
+  },
+  {
+    fault: 'silent: from the start',
+    what: 'bytes are taken and nothing comes back',
+    cells: {
+      find: before('504 PACS_TIMEOUT', ({ control }) => { control.neverAnswer('find') }),
+      ...ofRetrieves(() => before('504 PACS_TIMEOUT', ({ toPacs }) => { toPacs.silence() })),
+      store: before('504 PACS_TIMEOUT', ({ toBox }) => { toBox.silence() }),
+      warm: held(({ toPacs }) => { toPacs.silence() })
+    }
+  },
+  {
+    fault: 'silent: in the middle',
+    what: 'after five matches, or one instance of each retrieve; for *store*, in the middle of an object',
+    cells: {
+      find: {
+        answer: '200 cut',
+        run: async bench => {
+          bench.control.pauseAnswers(5)
+          return await bench.ask()
+        }
+      },
+      ...ofRetrieves(() => ({
+        answer: '200 cut',
+        run: async bench => {
+          bench.control.pauseSubOperations(1)
+          return await bench.ask()
+        }
+      })),
+      store: before('200 cut', ({ toBox }) => { toBox.silence(MID_OBJECT, 'forth') }),
+      warm: {
+        answer: '200',
+        run: async bench => {
+          bench.control.pauseAnswers(1)
+          return await bench.ask()
+        }
+      }
+    }
+  },
+  {
+    fault: 'cut after N bytes: closed',
+    what: 'the connection ends (FIN) in the middle of a PDU',
+    cells: {
+      find: before('200 cut', ({ toPacs }) => { toPacs.cutAfter(MID_LIST) }),
+      move: before('200', ({ toPacs }) => { toPacs.cutAfter(800) }, { note: 'the rest is asked for again' }),
+      get: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT) }, { note: 'the rest is asked for again' }),
+      store: before('200', ({ toBox }) => { toBox.cutAfter(MID_OBJECT, 'forth') }, { note: 'the rest is asked for again' }),
+      warm: held(({ toPacs }) => { toPacs.cutAfter(300) })
+    }
+  },
+  {
+    fault: 'cut after N bytes: reset',
+    what: 'the same with a reset (RST), as a host that has restarted answers',
+    cells: {
+      find: before('200 cut', ({ toPacs }) => { toPacs.cutAfter(MID_LIST, 'back', 'reset') }),
+      move: before('200', ({ toPacs }) => { toPacs.cutAfter(800, 'back', 'reset') }, { note: 'the rest is asked for again' }),
+      get: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT, 'back', 'reset') }, { note: 'the rest is asked for again' }),
+      store: before('200', ({ toBox }) => { toBox.cutAfter(MID_OBJECT, 'forth', 'reset') }, { note: 'the rest is asked for again' }),
+      warm: held(({ toPacs }) => { toPacs.cutAfter(300, 'back', 'reset') })
+    }
+  },
+  {
+    fault: 'cut between instances',
+    what: 'between two matches, or two objects',
+    cells: {
+      find: amid('200 cut', ({ toPacs }) => { toPacs.reset() }),
+      ...ofRetrieves(() => before('200', ({ control }) => { control.cutAfterInstances(2) }, { note: 'the rest is asked for again' })),
+      store: amid('200', ({ toBox }) => { toBox.reset() }, { note: 'the rest is asked for again' }),
+      warm: {
+        answer: '200',
+        run: async bench => {
+          const gate = bench.control.pauseAnswers(1)
+          const asking = bench.ask()
+          await gate.reached
+          bench.toPacs.reset()
+          gate.release()
+          return await asking
+        }
+      }
+    }
+  },
+  {
+    fault: 'half-closed',
+    what: 'the other side says that it will send no more (FIN), and still listens',
+    cells: {
+      find: amid('200 cut', ({ toPacs }) => { toPacs.halfClose() }),
+      ...ofRetrieves(() => amid('200', ({ toPacs }) => { toPacs.halfClose() }, { note: 'the rest is asked for again' })),
+      store: amid('200', ({ toBox }) => { toBox.halfClose() }, { note: 'the rest is asked for again' }),
+      warm: {
+        answer: '200',
+        run: async bench => {
+          const gate = bench.control.pauseAnswers(1)
+          const asking = bench.ask()
+          await gate.reached
+          bench.toPacs.halfClose()
+          gate.release()
+          return await asking
+        }
+      }
+    }
+  },
+  {
+    fault: 'wrong instance: of another study',
+    what: 'a match, or an object, of a patient that nobody asked for',
+    cells: {
+      find: {
+        answer: '200',
+        note: 'the stranger is left out',
+        run: async bench => {
+          bench.control.answerForeign()
+          return await bench.judge(await ask(`${bench.url}?StudyInstanceUID=${bench.study.studyUid}`), [bench.study.studyUid])
+        }
+      },
+      ...ofRetrieves(() => before('200', ({ control }) => { control.sendForeignInstance() }, { note: 'it is refused' })),
+      store: before('200', ({ control }) => { control.sendForeignInstance(); control.answerForeign() }, { note: 'it is refused' }),
+      warm: held(({ control }) => { control.answerForeign() }, { note: 'nor is it counted' })
+    }
+  },
+  {
+    fault: 'wrong instance: another than announced',
+    what: 'a data set whose SOP Instance UID isn\'t that of its command',
+    cells: {
+      find: 'a match has no announcement',
+      ...ofRetrieves(() => before('200 cut', ({ control }) => { control.mislabel(2) }, { note: 'it is refused, each time' })),
+      store: 'it is what the PACS does wrong in *move* and *get*',
+      warm: 'nothing is sent'
+    }
+  },
+  {
+    fault: 'duplicate',
+    what: 'each match, or object, twice',
+    cells: {
+      find: before('200', ({ control }) => { control.answerTwice() }, { note: 'each row twice, as the PACS says it' }),
+      ...ofRetrieves(() => before('200', ({ control }) => { control.sendTwice(12); control.answerTwice() }, { note: 'each once' })),
+      store: {
+        answer: '200',
+        note: 'each once',
+        prepare: () => ({ pacs: { associationsMax: 4 } }),
+        run: async bench => {
+          const gate = bench.control.pauseSubOperations(5)
+          const asking = bench.ask()
+          await gate.reached
+          const pushed = bench.push()
+          gate.release()
+          await pushed
+          return await asking
+        }
+      },
+      warm: held(({ control }) => { control.answerTwice() })
+    }
+  },
+  {
+    fault: 'failure status: at once',
+    what: 'C001, unable to process',
+    cells: {
+      find: before('502 PACS_STATUS', ({ control }) => { control.endFindsWith(0xc001) }),
+      ...ofRetrieves(() => before('502 PACS_STATUS', ({ control }) => { control.endRetrievesWith(0xc001) })),
+      store: 'the status of a C-STORE is ours: full disk, wrong instance',
+      warm: held(({ control }) => { control.endFindsWith(0xc001) })
+    }
+  },
+  {
+    fault: 'failure status: in the middle',
+    what: 'C001 after five matches or instances; for *store*, sub-operations that fail each time',
+    cells: {
+      find: before('200 cut', ({ control }) => { control.endFindsWith(0xc001, 5) }),
+      ...ofRetrieves(() => before('200', ({ control }) => { control.endRetrievesWith(0xc001, 5) }, { note: 'the rest is asked for again' })),
+      store: before('200 cut', ({ control }) => { control.failSubOperations(3) }),
+      warm: held(({ control }) => { control.endFindsWith(0xc001, 1) })
+    }
+  },
+  {
+    fault: 'warning status',
+    what: 'FF01, keys not known; B000, all sent and something coerced',
+    cells: {
+      find: before('200', ({ control }) => { control.hideCounts() }),
+      ...ofRetrieves(() => before('200', ({ control }) => { control.endRetrievesWith(0xb000, 12); control.hideCounts() })),
+      store: 'the status of a C-STORE is ours, and we warn of nothing',
+      warm: held(({ control }) => { control.hideCounts() })
+    }
+  },
+  {
+    fault: 'out of resources',
+    what: 'A700 or A702 from the PACS; for *store*, all our places for associations taken',
+    cells: {
+      find: before('502 PACS_STATUS', ({ control }) => { control.endFindsWith(0xa700) }),
+      ...ofRetrieves(() => before('502 PACS_STATUS', ({ control }) => { control.endRetrievesWith(0xa702) })),
+      store: before('502 PACS_STATUS', async bench => { await bench.occupy() }, { prepare: () => ({ dimse: { associationsMax: 1 } }) }),
+      warm: held(({ control }) => { control.refuseAssociations(REJECTIONS.localLimit) })
+    }
+  },
+  {
+    fault: 'full disk',
+    what: 'not a byte left where the packs lie; for *store*, in the middle of an object of 12 MB',
+    skip: skipWithoutMount,
+    cells: {
+      find: fullDisk('200'),
+      ...ofRetrieves(() => fullDisk('507 STORE_FULL')),
+      store: fullDiskAmidObject('507 STORE_FULL'),
+      warm: fullDisk('200')
+    }
+  },
+  {
+    fault: 'read-only disk',
+    what: 'ext4 finds an error and refuses every write from then on; the next request after a check and a restart',
+    skip: skipWithoutLoop,
+    cells: {
+      find: readOnlyDisk('200'),
+      ...ofRetrieves(() => readOnlyDisk('500 STORE_FAILED')),
+      store: 'the same as *move*',
+      warm: readOnlyDisk('200')
+    }
+  },
+  {
+    fault: 'clock jump',
+    what: 'the clock of the machine a year ahead in the middle, then two years back',
+    cells: {
+      find: clockJump(amid),
+      ...ofRetrieves(() => clockJump(amid)),
+      store: 'the same as *move*',
+      warm: clockJump(before)
+    }
+  },
+  {
+    fault: 'the caller leaves',
+    what: 'in the middle of the answer; what another then asks for is answered',
+    cells: {
+      find: leaving(),
+      ...ofRetrieves(() => leaving()),
+      store: 'the same as *move*',
+      warm: leaving()
+    }
+  }
+]
+
+/** Nobody is told anything; the PACS is told to stop. */
+function leaving (): Cell {
+  return {
+    answer: 'cut',
+    run: async bench => {
+      const isWarm = bench.operation === 'warm'
+      const gate = isWarm ? undefined : pause(bench)
+      const answer = await begin(bench.url, {}, { agent: false })
+      await gate?.reached
+      answer.destroy()
+      if (!answer.closed) await once(answer, 'close')
+      gate?.release()
+      return answer.complete ? 'whole' : 'cut'
+    }
+  }
+}
