@@ -10,7 +10,7 @@ import { readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { PNG } from 'pngjs'
-import { test, type Test } from 'tap'
+import { test } from 'tap'
 import { firstText } from '#standards/dicom/dataset.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { boxAddress, startBox } from '#test/fixtures/box.ts'
@@ -22,7 +22,7 @@ import { inRounds, type Sample } from '#test/fixtures/sample-rounds.ts'
 import { send } from '#test/fixtures/send.ts'
 import { sample, skipWithoutShared } from '#test/fixtures/shared.ts'
 import { serveViewer } from './viewer/bundle.ts'
-import type { Drawing } from './viewer/page.ts'
+import type { Drawing } from './viewer/drawing.ts'
 
 const skip = skipWithoutShared || skipWithout('Orthanc', 'chromium') || skipWithoutDicomWebPlugin
 

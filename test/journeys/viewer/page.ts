@@ -5,15 +5,10 @@
 
 import { cache, imageLoader, init, utilities } from '@cornerstonejs/core'
 import { init as initLoader, wadors } from '@cornerstonejs/dicom-image-loader'
+import type { Drawing } from './drawing.ts'
 
-export interface Drawing {
-  /**
-   * @param frame URL of the frame's resource
-   * @param metadata DICOM JSON of its instance
-   * @returns the picture at its own size, as a data URL of a PNG
-   */
-  draw (frame: string, metadata: Record<string, unknown>, columns: number, rows: number): Promise<string>
-}
+/** As a canvas wants it; the loader knows this option, its types don't. */
+const RGBA: object = { useRGBA: true }
 
 init()
 initLoader({ maxWebWorkers: 1, decodeConfig: { wasmBasePath: '/' } })
@@ -26,7 +21,7 @@ Object.assign(window, {
     canvas.width = columns
     canvas.height = rows
     try {
-      const image = await imageLoader.loadAndCacheImage(imageId, { useRGBA: true })
+      const image = await imageLoader.loadAndCacheImage(imageId, RGBA)
       await utilities.renderToCanvasCPU(canvas, image)
       return canvas.toDataURL('image/png')
     } finally {
