@@ -8,7 +8,7 @@ import { init as initLoader, wadors } from '@cornerstonejs/dicom-image-loader'
 import type { Drawing } from './drawing.ts'
 
 /** As a canvas wants it; the loader knows this option, its types don't. */
-const RGBA: object = { useRGBA: true }
+const RGBA = { useRGBA: true } as unknown as Parameters<typeof imageLoader.loadAndCacheImage>[1]
 
 init()
 initLoader({ maxWebWorkers: 1, decodeConfig: { wasmBasePath: '/' } })
