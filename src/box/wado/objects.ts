@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError } from '#core/errors.ts'
-import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
+import { objectAccept, parseAccept, wishedSyntaxes, type ObjectAccept } from '#standards/dicomweb/accept.ts'
 import { validatorHeaders } from '#standards/dicomweb/conditional.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
@@ -37,7 +37,7 @@ export async function serveObjects ({ supply, gate, pixels }: ObjectParts, reque
   const grant = await gate.admit(request.headers, target)
   const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), 'application/dicom', target.instance !== undefined)
   const signal = hangUp(reply)
-  const set = await supply.open(target, signal)
+  const set = await supply.open(target, signal, wishedSyntaxes(accept))
   try {
     await sendSet({ set, accept, grant, pixels, signal }, reply)
   } finally {

@@ -110,6 +110,14 @@ export function objectAccept (ranges: readonly MediaRange[], mediaType: string, 
   })
 }
 
+/**
+ * The transfer syntaxes that are liked better than just any, most liked first: worth asking for. Empty
+ * where anything will do as well.
+ */
+export function wishedSyntaxes ({ accepts, preference }: ObjectAccept): readonly string[] {
+  return preference.filter(uid => accepts(uid) > accepts('*'))
+}
+
 function formAccept (ranges: readonly MediaRange[], form: Offer): ObjectAccept {
   const accepts = (transferSyntax: string) => quality(ranges, { ...form, transferSyntax })
   const named = ranges
