@@ -9,7 +9,7 @@
 
 import { createRequire } from 'node:module'
 import { crc32, deflateSync } from 'node:zlib'
-import { PNG } from 'pngjs'
+import type { PNG as PngFile } from 'pngjs'
 import { RequestError } from '#core/errors.ts'
 import type { Picture } from './scale.ts'
 import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
@@ -27,6 +27,9 @@ export interface PictureFile {
 
 /** What comes after the last piece of a GIF. */
 export const GIF_END = Buffer.of(0x3b)
+
+/** What a worker needs seldom is loaded when it does. */
+const require = createRequire(import.meta.url)
 
 /** Both formats count sides in 16 bits. */
 const SIDE_MAX = 65535
@@ -87,8 +90,9 @@ function profileSegments (icc: Uint8Array): Buffer[] {
 const PROFILE_NAME = Buffer.from('ICC_PROFILE\0', 'latin1')
 
 function png ({ width, height, channels, pixels }: Picture, { icc }: PictureFile): Buffer {
+  const { PNG } = require('pngjs') as { PNG: typeof PngFile }
   const colorType = channels === 1 ? GREY : TRUE_COLOUR
-  const file = PNG.sync.write({ width, height, data: Buffer.from(pixels.buffer, pixels.byteOffset, pixels.length) } as PNG, {
+  const file = PNG.sync.write({ width, height, data: Buffer.from(pixels.buffer, pixels.byteOffset, pixels.length) } as PngFile, {
     colorType, inputColorType: colorType, bitDepth: 8, inputHasAlpha: false, filterType: PAETH, deflateLevel: 3, deflateStrategy: 1
   })
   // The profile stands between the header and the first data.
@@ -109,8 +113,6 @@ function profileChunk (icc: Uint8Array): Buffer {
   chunk.writeUInt32BE(crc32(body), body.length + 4)
   return chunk
 }
-
-const require = createRequire(import.meta.url)
 
 interface GifEncoder {
   writeHeader (): void
