@@ -1,11 +1,12 @@
 import { test } from 'tap'
 import { PNG } from 'pngjs'
+import { decodeFrame } from '#standards/pixels/decode.ts'
 import { isProfileFor, isSrgb, srgbProfile } from '#standards/pixels/icc.ts'
 import { pictureFile } from '#standards/pixels/picture-file.ts'
 import { presentationOf } from '#standards/pixels/presentation.ts'
 import { windowed } from '#standards/pixels/voi.ts'
 import { render } from '#box/pixels/render-job.ts'
-import { EXPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
+import { EXPLICIT_LE, JPEG_BASELINE } from '#standards/dicom/transfer-syntax.ts'
 import { imageFile, pictureOfFile, sourceOf } from '#test/fixtures/pictures.ts'
 
 const size = { Rows: 4, Columns: 4 }
@@ -97,4 +98,21 @@ test('a picture bears the profile of its image, that of sRGB, or none, and never
 test('what no file of a kind can hold is refused', async t => {
   const long = { width: 70000, height: 1, channels: 1 as const, pixels: new Uint8Array(70000) }
   for (const type of ['image/jpeg', 'image/gif'] as const) await t.rejects(pictureFile(long, type, { quality: 90 }), { code: 'PIXELS_TOO_LARGE' })
+})
+
+test('a picture that doesn\'t shrink, or is tiny, is a JPEG like any other', async t => {
+  let seed = 1
+  const noise = (length: number): Uint8Array => Uint8Array.from({ length }, () => (seed = seed * 48271 % 2147483647) & 255)
+  for (const channels of [1, 3] as const) {
+    for (const [width, height] of [[1, 1], [3, 5], [100, 1], [64, 64], [300, 200]] as const) {
+      for (const quality of [1, 90, 92, 100]) {
+        const picture = { width, height, channels, pixels: noise(width * height * channels) }
+        const file = await pictureFile(picture, 'image/jpeg', { quality })
+        const format = { rows: height, columns: width, samples: channels, bitsAllocated: 8, bitsStored: 8, highBit: 7, signed: false, planar: false, photometric: channels === 1 ? 'MONOCHROME2' : 'YBR_FULL' }
+        const { pixels } = await decodeFrame(file, JPEG_BASELINE, format)
+        t.equal(pixels.length, picture.pixels.length)
+        if (quality === 100 && channels === 1) t.ok(pixels.every((value, at) => Math.abs(value - picture.pixels[at]) <= 3), `${width} × ${height}`)
+      }
+    }
+  }
 })
