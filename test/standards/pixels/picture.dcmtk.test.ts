@@ -7,7 +7,7 @@ import { canDecode } from '#standards/pixels/pixel-syntaxes.ts'
 import { JPEG_BASELINE, JPEG_EXTENDED, JPEG_LOSSLESS, RLE_LOSSLESS } from '#standards/dicom/transfer-syntax.ts'
 import type { Attributes } from '#sim/dataset-writer.ts'
 import { skipWithoutDcmtk } from '#test/fixtures/dcmtk.ts'
-import { dcmtkPicture, difference, imageFile, pictureOfFile, sourceOf } from '#test/fixtures/pictures.ts'
+import { dcmtkPicture, difference, imageFile, pictureOfFile, sourceOf } from '#test/fixtures/picture-files.ts'
 import { sample, skipWithoutShared } from '#test/fixtures/shared.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'drimbox-pictures-'))
