@@ -7,7 +7,7 @@ import { presentationOf } from '#standards/pixels/presentation.ts'
 import { windowed } from '#standards/pixels/voi.ts'
 import { render } from '#box/pixels/render-job.ts'
 import { EXPLICIT_LE, JPEG_BASELINE } from '#standards/dicom/transfer-syntax.ts'
-import { imageFile, pictureOfFile, sourceOf } from '#test/fixtures/pictures.ts'
+import { imageFile, pictureOfFile, sourceOf } from '#test/fixtures/picture-files.ts'
 
 const size = { Rows: 4, Columns: 4 }
 const wide = Uint16Array.from({ length: 16 }, (_, at) => 100 * at)
