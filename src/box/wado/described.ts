@@ -7,6 +7,7 @@
 
 import { Type } from 'typebox'
 import type { RouteDescription } from '#standards/dicomweb/served-route.ts'
+import { DESCRIBED_RENDERED } from './described-rendered.ts'
 
 const Accept = Type.Optional(Type.String({ description: 'what Accept says, for those who cannot set it' }))
 const negotiated = Type.Object({ accept: Accept })
@@ -69,6 +70,7 @@ export const DESCRIBED: Readonly<Record<string, RouteDescription>> = {
   ...level(STUDY, 'Study'),
   ...level(SERIES, 'Series'),
   ...level(INSTANCE, 'Instance'),
+  ...DESCRIBED_RENDERED,
   [`GET ${INSTANCE}`]: { ...level(INSTANCE, 'Instance')[`GET ${INSTANCE}`] as RouteDescription, summary: 'One object.', headers: ranged, answers: [...OBJECTS, 'application/dicom'] },
   [`GET ${INSTANCE}/pixeldata`]: { ...level(INSTANCE, 'Instance')[`GET ${INSTANCE}/pixeldata`] as RouteDescription, headers: ranged, answers: PIXEL_TYPES, successes: [206, 304], failures: [404, 416, 502, 503, 504] },
   [`GET ${INSTANCE}/bulkdata/*`]: { id: 'RetrieveBulkData', summary: 'One value, under the path that metadata give: 7FE00010, or 00400555/0/00420011.', section: 'PS3.18 §10.4', query: negotiated, headers: ranged, answers: [...PIXEL_TYPES, 'application/pdf'], successes: [206, 304], failures: [404, 416, 502, 503, 504] },

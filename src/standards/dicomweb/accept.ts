@@ -32,6 +32,8 @@ export interface Offer {
   readonly type: string
   readonly inner?: string
   readonly transferSyntax?: string
+  /** Only for ranges with a transfer syntax, an asterisk among them; or only for those that name this one. */
+  readonly onlyIf?: 'syntax-given' | 'syntax-named'
 }
 
 /** In which transfer syntaxes objects may leave, in multipart or as one single part. */
@@ -135,6 +137,7 @@ function quality (ranges: readonly MediaRange[], offer: Offer): number {
   for (const range of ranges) {
     if (!fits(range, offer)) continue
     if (range.transferSyntax !== undefined && range.transferSyntax !== '*' && range.transferSyntax !== offer.transferSyntax) continue
+    if (offer.onlyIf !== undefined && (range.transferSyntax === undefined || (offer.onlyIf === 'syntax-named' && range.transferSyntax === '*'))) continue
     if (best === undefined || specificity(range) > specificity(best)) best = range
   }
   return best?.q ?? 0
