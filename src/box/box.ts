@@ -6,10 +6,12 @@
 
 import { join } from 'node:path'
 import { pino, type Logger } from 'pino'
+import { Metrics } from './admin/metrics.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { Cache } from './cache/cache.ts'
 import type { Config } from './config.ts'
 import { fhirRoutes } from './fhir/routes.ts'
+import { allowOrigins } from './http/cors.ts'
 import { Resources } from './http/resources.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
@@ -57,14 +59,17 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     open.push(pacs)
     const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
     open.push(pixels)
+    const metrics = new Metrics({ cache, pacs, pixels })
     if (config.adminSocket !== undefined) {
       const admin = httpServer({ connectionsMax: 16 }, log)
-      adminRoutes(admin, { cache, pacs, pixels })
+      adminRoutes(admin, { cache, pacs, pixels, metrics })
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
     const http = httpServer({ ...config.http, takesUploads: config.stow.enabled }, log)
     open.push(http)
+    metrics.watch(http)
+    if (config.http.cors !== undefined) await allowOrigins(http, config.http.cors)
     const { prefix } = config.http
     const base = baseUrl(config.http)
     await http.register(async app => {

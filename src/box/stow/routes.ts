@@ -49,7 +49,7 @@ export async function stowRoutes (app: FastifyInstance, parts: StowParts): Promi
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
     for (const path of ['/studies', '/studies/:study']) {
-      scope.post(path, { bodyLimit: Number.MAX_SAFE_INTEGER, config: { takesUpload: true, later: !parts.settings.enabled } }, async (request, reply) => {
+      scope.post(path, { bodyLimit: Number.MAX_SAFE_INTEGER, config: { takesUpload: true, off: !parts.settings.enabled } }, async (request, reply) => {
         lingerAfter(request, reply)
         await parts.gate.admitStore(request.headers)
         if (!parts.settings.enabled) throw new RequestError('NOT_OFFERED', 'storing is switched off here (setting stow.enabled)')
