@@ -8,7 +8,9 @@
 import { closing, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
+import { startAhead } from './coded-frames.ts'
 import type { Outlet } from './outlet.ts'
+import type { Leaving, Transcoder } from './transcode.ts'
 
 /** Pieces to send in place of the first `replaced` bytes of a Part 10 file. */
 export interface Rewritten {
@@ -16,20 +18,28 @@ export interface Rewritten {
   readonly replaced: number
 }
 
-/** Rewrites the head of an object on its way out. */
-export type Rewrite = (stored: Stored, read: (offset: number, length: number) => Promise<Buffer>) => Promise<Rewritten>
+/** Rewrites the beginning of an object on its way out. */
+export interface Rewrite {
+  /** So many bytes of the Part 10 file it looks at: no more than the smallest block of an outlet. */
+  readonly headBytes: (stored: Stored) => number
+  /** What leaves in place of these: views of them, and what comes between. @throws RequestError where they won't do */
+  readonly head: (stored: Stored, bytes: Buffer) => readonly Uint8Array[]
+}
 
 export interface SendOptions {
   readonly boundary: string
   readonly rewrite?: Rewrite
+  readonly transcoder: Pick<Transcoder, 'stays' | 'start' | 'ahead'>
+  /** The first object of the set, and what has been begun for it already. */
+  readonly first?: { readonly stored: Stored, readonly leaving: Leaving | undefined }
 }
 
 /** What goes before each object. */
-export function objectHead (boundary: string, stored: Stored, first: boolean, withLength: boolean): Buffer {
+function objectHead (boundary: string, { sopInstanceUid, length }: Stored, transferSyntaxUid: string, first: boolean, withLength: boolean): Buffer {
   return partHead(boundary, {
-    'Content-Type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
-    ...withLength && { 'Content-Length': String(stored.length) },
-    'Content-ID': `<${stored.sopInstanceUid}@drimbox>`
+    'Content-Type': `application/dicom; transfer-syntax=${transferSyntaxUid}`,
+    ...withLength && { 'Content-Length': String(length) },
+    'Content-ID': `<${sopInstanceUid}@drimbox>`
   }, first)
 }
 
@@ -39,7 +49,7 @@ export function bodyBytes (boundary: string, all: readonly (readonly Stored[])[]
   let first = true
   for (const batch of all) {
     for (const stored of batch) {
-      bytes += objectHead(boundary, stored, first, true).length + stored.length
+      bytes += objectHead(boundary, stored, stored.transferSyntaxUid, first, true).length + stored.length
       first = false
     }
   }
@@ -47,23 +57,64 @@ export function bodyBytes (boundary: string, all: readonly (readonly Stored[])[]
 }
 
 /** Writes every object of the set, without the end of the body: whether that may come, the caller decides. */
-export async function sendObjects (set: ObjectSet, out: Outlet, { boundary, rewrite }: SendOptions): Promise<number> {
+export async function sendObjects (set: ObjectSet, out: Outlet, { boundary, rewrite, transcoder, first }: SendOptions): Promise<number> {
   let sent = 0
-  const head = (stored: Stored): Buffer => objectHead(boundary, stored, sent++ === 0, rewrite === undefined)
+  const head = (stored: Stored, made?: string): Buffer =>
+    objectHead(boundary, stored, made ?? stored.transferSyntaxUid, sent++ === 0, rewrite === undefined && made === undefined)
+  const start = async (stored: Stored): Promise<Leaving | undefined> =>
+    stored === first?.stored ? first.leaving : await transcoder.start(stored)
   for (let batch = await set.next(); batch !== undefined; batch = await set.next()) {
-    for (let place = 0; place < batch.length;) {
-      const stored = batch[place]
-      if (rewrite !== undefined) {
-        await sendRewritten(set, out, stored, head(stored), rewrite)
-        place++
-      } else {
-        const run = together(batch, place)
-        await sendRun(set, out, run, head)
-        place += run.length
-      }
+    if (batch.every(stored => transcoder.stays(stored))) {
+      await sendStored(set, out, batch, head, rewrite)
+      continue
     }
+    // From here on some are made anew, and the next ones begin while one leaves.
+    const steps = startAhead(stepsOf(set, batch, transcoder), transcoder.ahead, async ({ run, other }) => ({ run, leaving: other && await start(other) }))
+    for await (const { run, leaving } of steps) {
+      if (leaving === undefined) await sendStored(set, out, run, head, rewrite)
+      else await sendLeaving(out, leaving, head(leaving.stored, leaving.transferSyntaxUid))
+    }
+    break
   }
   return sent
+}
+
+/** Objects that leave as they are stored, as many as follow each other, or one that may not. */
+interface Step {
+  readonly run: readonly Stored[]
+  readonly other?: Stored
+}
+
+async function * stepsOf (set: ObjectSet, first: readonly Stored[], transcoder: SendOptions['transcoder']): AsyncGenerator<Step> {
+  for (let batch: readonly Stored[] | undefined = first; batch !== undefined; batch = await set.next()) {
+    for (let place = 0; place < batch.length;) {
+      let end = place
+      while (end < batch.length && transcoder.stays(batch[end])) end++
+      if (end > place) yield { run: batch.slice(place, end) }
+      else yield { run: [batch[end]], other: batch[end++] }
+      place = end
+    }
+  }
+}
+
+/** Writes an object that is made anew, as it becomes ready. */
+export async function sendLeaving (out: Outlet, { body }: Leaving, head?: Buffer): Promise<void> {
+  let before = head === undefined ? [] : [head]
+  for await (const pieces of body) {
+    const all = [...before, ...pieces].filter(({ length }) => length > 0)
+    before = []
+    if (all.length === 0) continue
+    out.write(all)
+    await out.drained()
+  }
+}
+
+async function sendStored (set: ObjectSet, out: Outlet, batch: readonly Stored[], head: (stored: Stored) => Buffer, rewrite: Rewrite | undefined): Promise<void> {
+  for (let place = 0; place < batch.length;) {
+    const run = together(batch, place)
+    await sendRun(set, out, run, head, rewrite)
+    place += run.length
+  }
 }
 
 /** Objects that lie one after the other in the same file, from `place` on. */
@@ -83,14 +134,25 @@ function together (batch: readonly Stored[], place: number): readonly Stored[] {
 const GAP_BYTES_MAX = 4096
 
 /** Reads a run of objects block by block; the next block is read while this one leaves. */
-async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], head: (stored: Stored) => Buffer): Promise<void> {
+async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], head: (stored: Stored) => Buffer, rewrite: Rewrite | undefined): Promise<void> {
   const from = run[0].offset
   const end = run[run.length - 1].offset + run[run.length - 1].length
-  const fetch = async (at: number): Promise<Buffer> => {
+  /** Of the next object that no block has begun with or held yet. */
+  let ahead = 0
+  // What is rewritten must lie whole in one block.
+  const uncut = (at: number, until: number): number => {
+    while (ahead < run.length && run[ahead].offset < until) ahead++
+    const last = run[ahead - 1]
+    if (rewrite === undefined || last.offset <= at || last.offset + rewrite.headBytes(last) <= until) return until
+    ahead--
+    return last.offset
+  }
+  const fetch = async (at: number): Promise<{ block: Buffer, until: number }> => {
     const block = await out.block()
     try {
-      await set.read(run[0], at - from, block, Math.min(block.length, end - at))
-      return block
+      const until = uncut(at, Math.min(at + block.length, end))
+      await set.read(run[0], at - from, block, until - at)
+      return { block, until }
     } catch (error) {
       out.giveBack(block)
       throw error
@@ -99,16 +161,22 @@ async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], hea
   let place = 0
   let next = fetch(from)
   for (let at = from; at < end;) {
-    const block = await next
-    const until = Math.min(at + block.length, end)
+    const { block, until } = await next
     // A failure is met when it is awaited, one round later.
     if (until < end) (next = fetch(until)).catch(() => {})
     const pieces: Uint8Array[] = []
     while (place < run.length && run[place].offset < until) {
       const stored = run[place]
-      if (stored.offset >= at) pieces.push(head(stored))
+      let start = Math.max(stored.offset, at)
+      if (stored.offset >= at) {
+        pieces.push(head(stored))
+        if (rewrite !== undefined) {
+          start += rewrite.headBytes(stored)
+          pieces.push(...rewrite.head(stored, block.subarray(stored.offset - at, start - at)))
+        }
+      }
       const stop = stored.offset + stored.length
-      pieces.push(block.subarray(Math.max(stored.offset, at) - at, Math.min(stop, until) - at))
+      pieces.push(block.subarray(start - at, Math.min(stop, until) - at))
       if (stop > until) break
       place++
     }
@@ -119,11 +187,10 @@ async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], hea
   }
 }
 
-async function sendRewritten (set: ObjectSet, out: Outlet, stored: Stored, head: Buffer, rewrite: Rewrite): Promise<void> {
-  const { pieces, replaced } = await rewrite(stored, async (offset, length) => await bytesOf(set, stored, offset, length))
-  out.write([head, ...pieces])
-  await out.drained()
-  await sendRange(set, out, stored, replaced, stored.length)
+/** How an object begins that leaves alone. */
+export async function rewritten (set: ObjectSet, stored: Stored, rewrite: Rewrite): Promise<Rewritten> {
+  const replaced = rewrite.headBytes(stored)
+  return { pieces: rewrite.head(stored, await bytesOf(set, stored, 0, replaced)), replaced }
 }
 
 /** Part of one object, block by block, from its pack. */
