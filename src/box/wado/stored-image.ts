@@ -125,8 +125,7 @@ function byRanges (source: Source, stored: Stored, map: FrameMap, format: PixelF
       const all = Buffer.allocUnsafeSlow(bytes(frame))
       let at = 0
       for (const { offset, length } of map.ranges(frame)) {
-        const target = all.subarray(at, at += length)
-        await source.read(stored, datasetOffset + offset, target)
+        await source.read(stored, datasetOffset + offset, all.subarray(at, at += length))
       }
       return all
     },
