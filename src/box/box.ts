@@ -6,9 +6,12 @@
 
 import { join } from 'node:path'
 import { pino, type Logger } from 'pino'
+import { Metrics } from './admin/metrics.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { Cache } from './cache/cache.ts'
 import type { Config } from './config.ts'
+import { fhirRoutes } from './fhir/routes.ts'
+import { allowOrigins } from './http/cors.ts'
 import { Resources } from './http/resources.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
@@ -21,6 +24,7 @@ import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
+import { STOW_DESCRIBED } from './stow/described.ts'
 import { stowRoutes } from './stow/routes.ts'
 import { Spool } from './stow/spool.ts'
 
@@ -55,18 +59,21 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     open.push(pacs)
     const pixels = openPixelPool(config.pixels, facts => { log.error(facts, 'a pixel worker was lost and replaced') })
     open.push(pixels)
+    const metrics = new Metrics({ cache, pacs, pixels })
     if (config.adminSocket !== undefined) {
       const admin = httpServer({ connectionsMax: 16 }, log)
-      adminRoutes(admin, { cache, pacs, pixels })
+      adminRoutes(admin, { cache, pacs, pixels, metrics })
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
     const http = httpServer({ ...config.http, takesUploads: config.stow.enabled }, log)
     open.push(http)
+    metrics.watch(http)
+    if (config.http.cors !== undefined) await allowOrigins(http, config.http.cors)
     const { prefix } = config.http
     const base = baseUrl(config.http)
     await http.register(async app => {
-      const resources = new Resources(app, DESCRIBED)
+      const resources = new Resources(app, { ...DESCRIBED, ...STOW_DESCRIBED })
       await stowRoutes(app, {
         settings: config.stow,
         spool: new Spool({ folder: join(config.cache.folder, 'stow'), bytesMax: config.stow.spoolBytesMax, diskFreeBytesMin: config.cache.diskFreeBytesMin }),
@@ -88,6 +95,18 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
         health: new Health({ slots: pacs.slots, cache })
       }, resources)
     }, { prefix })
+    if (config.fhir.enabled) {
+      const { prefix, publicUrl, patientSystem, accessionSystem } = config.fhir
+      await http.register(async app => {
+        fhirRoutes(app, {
+          query: pacs.query,
+          gate: openGate,
+          systems: { patient: patientSystem, accession: accessionSystem },
+          base: baseUrl({ prefix, publicUrl }),
+          dicomweb: base
+        })
+      }, { prefix })
+    }
     const address = await listenOn(http, config.http)
     return { dicomweb: `${address}${prefix}`, dimsePort: pacs.port, close }
   } catch (error) {

@@ -105,6 +105,14 @@ const Stow = Type.Object({
   spoolBytesMax: Type.Integer({ default: 8 * GIB, minimum: 1 << 20, description: 'objects that wait on the cache\'s disk to be stored, all together' })
 }, { ...closed, default: {} })
 
+const Fhir = Type.Object({
+  enabled: Type.Boolean({ default: false, description: 'whether the studies of the PACS are told as FHIR ImagingStudy' }),
+  prefix: Type.String({ default: '/fhir', pattern: '^(/[A-Za-z0-9._-]+)+$', description: 'path before /ImagingStudy' }),
+  publicUrl: Type.Optional(Type.String({ pattern: '^https?://[A-Za-z0-9.:_\\[\\]-]+(/[A-Za-z0-9._-]+)*$', description: 'URL under which callers reach the path before /ImagingStudy, when it is not what they say in Host' })),
+  patientSystem: Type.Optional(Type.String({ pattern: '^\\S+$', description: 'URI of the number space of the PACS\'s patient identifiers' })),
+  accessionSystem: Type.Optional(Type.String({ pattern: '^\\S+$', description: 'URI of the number space of its accession numbers' }))
+}, { ...closed, default: {} })
+
 const Freshness = Type.Object({
   youngDays: Type.Number({ default: 2, minimum: 0, maximum: 365, description: 'a study this young may still grow' }),
   youngSecondsMax: seconds('a young study is counted again after so long', 60, 0, 86400),
@@ -120,6 +128,7 @@ export const ConfigSchema = Type.Object({
   freshness: Freshness,
   pixels: Type.Object(Pixels.properties, { ...closed, default: {} }),
   stow: Stow,
+  fhir: Fhir,
   adminSocket: Type.Optional(Type.String({ description: 'UNIX socket for the command line' })),
   logLevel: Type.Union(['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map(level => Type.Literal(level)), { default: 'info' })
 }, closed)

@@ -7,6 +7,7 @@
 
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
+import { Metrics } from '#box/admin/metrics.ts'
 import { adminRoutes } from '#box/admin/routes.ts'
 import { Cache } from '#box/cache/cache.ts'
 import { readConfig } from '#box/config.ts'
@@ -43,7 +44,7 @@ const parts = {
   health: new Health({ slots: pacs.slots, cache })
 }
 const admin = httpServer({ connectionsMax: 16 }, log)
-adminRoutes(admin, { cache, pacs, pixels })
+adminRoutes(admin, { cache, pacs, pixels, metrics: new Metrics({ cache, pacs, pixels }) })
 await listenOn(admin, { socket: config.adminSocket! })
 const http = httpServer(config.http, log)
 await http.register(async app => { wadoRoutes(app, { ...parts, gate: openGate }) }, { prefix: config.http.prefix })

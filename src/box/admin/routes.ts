@@ -6,12 +6,14 @@ import type { FastifyInstance } from 'fastify'
 import { parseUid } from '#core/uid.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Pacs } from '../pacs/pacs.ts'
+import type { Metrics } from './metrics.ts'
 import type { PixelPool, PixelPoolState } from '../pixels/pool.ts'
 
 export interface AdminParts {
   readonly cache: Cache
   readonly pacs: Pacs
   readonly pixels: Pick<PixelPool, 'state'>
+  readonly metrics: Metrics
 }
 
 /** What `GET /status` answers. */
@@ -29,7 +31,8 @@ export interface Status {
 /** What `GET /cache` answers: series, the last used first. */
 export type CacheList = ReturnType<Cache['list']>
 
-export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels }: AdminParts): void {
+export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels, metrics }: AdminParts): void {
+  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   app.get('/status', async (): Promise<Status> => {
     const series = cache.list()
     return {

@@ -60,6 +60,8 @@ interface Shelf {
 
 export class Cache {
   readonly recent = new RecentBytes(RECENT_BYTES_MAX)
+  /** That have arrived since the start. */
+  receivedBytes = 0
   readonly #settings: CacheSettings
   readonly #events: CacheEvents
   readonly #index: IndexStore
@@ -135,6 +137,7 @@ export class Cache {
 
   /** Counts what has arrived, so that room is made before it is needed. */
   arrived (bytes: number): void {
+    this.receivedBytes += bytes
     this.#forecast.add(bytes, Date.now())
     this.#sinceLook += bytes
     if (this.#sinceLook > LOOK_EVERY_BYTES) this.#makeRoomSoon()

@@ -17,8 +17,8 @@ export class Resources {
   readonly #described: Readonly<Record<string, RouteDescription>>
   /** Methods of each path. */
   readonly #methods = new Map<string, Set<string>>()
-  /** Paths that only say that they will come. */
-  readonly #later = new Set<string>()
+  /** Routes that only say that they are switched off (route config `off`). */
+  readonly #off = new Set<string>()
   #closed = false
 
   /** Takes note of every route that is registered from now on. */
@@ -31,8 +31,10 @@ export class Resources {
       const path = routePath === '' ? '/' : routePath
       const methods = this.#methods.get(path) ?? new Set()
       this.#methods.set(path, methods)
-      for (const one of [method].flat()) methods.add(one)
-      if ((config as { later?: boolean } | undefined)?.later === true) this.#later.add(path)
+      for (const one of [method].flat()) {
+        methods.add(one)
+        if ((config as { off?: boolean } | undefined)?.off === true) this.#off.add(`${one} ${path}`)
+      }
     })
   }
 
@@ -47,14 +49,14 @@ export class Resources {
 
   /** Method and path of every route that serves something: 'GET /studies'. */
   get registered (): readonly string[] {
-    return [...this.#methods].flatMap(([path, methods]) => [...methods].filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !this.#later.has(path)).map(method => `${method} ${path}`))
+    return [...this.#methods].flatMap(([path, methods]) => [...methods].filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !this.#off.has(`${method} ${path}`)).map(method => `${method} ${path}`))
   }
 
   /** After the last route: answers OPTIONS for every resource, and 405 for the methods that it lacks. */
   close (options: (request: FastifyRequest, reply: FastifyReply, path: string) => Promise<unknown>): void {
     this.#closed = true
     for (const [path, methods] of this.#methods) {
-      const allow = [...methods, 'OPTIONS'].join(', ')
+      const allow = [...[...methods].filter(method => !this.#off.has(`${method} ${path}`)), 'OPTIONS'].join(', ')
       if (!methods.has('OPTIONS')) {
         this.#app.options(path, async (request, reply) => {
           reply.header('allow', allow)

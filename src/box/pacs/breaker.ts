@@ -36,6 +36,8 @@ export class Breaker {
   #cause: unknown
   /** Undefined until somebody has asked. */
   last: Encounter | undefined
+  /** Since the start. */
+  readonly encounters = { reached: 0, failed: 0 }
 
   /** @param now milliseconds, from anywhere, never set back */
   constructor (settings: BreakerSettings, now: () => number = () => performance.now()) {
@@ -81,6 +83,7 @@ export class Breaker {
 
   #reached (): void {
     this.#failures = 0
+    this.encounters.reached++
     this.last = { reached: true, at: this.#now() }
   }
 
@@ -91,6 +94,7 @@ export class Breaker {
       return
     }
     this.#failures++
+    this.encounters.failed++
     this.last = { reached: false, at: this.#now(), code: error.code }
     this.#cause = error
     if (this.#failures >= this.#settings.failuresMax) this.#restUntil = this.#now() + this.#settings.restSeconds * 1000

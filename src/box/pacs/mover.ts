@@ -18,6 +18,7 @@ import type { StoreHandler } from '#standards/dimse/store-provider.ts'
 import { classesOfModality } from './modality-classes.ts'
 import { levelKeys, type InstanceName } from './query.ts'
 import type { Dial, Slots } from './slots.ts'
+import { proposedSyntaxes, receivingOrder, type ReceivingOrders } from './syntaxes.ts'
 
 /** Presentation contexts of one association (PS3.8 §7.1.1.13: odd numbers from 1 to 255). */
 const CONTEXTS_MAX = 128
@@ -35,14 +36,18 @@ export interface Portion {
   readonly all?: boolean
   /** Of the series, where the PACS says. */
   readonly modality?: string
+  /** Transfer syntaxes that whoever asked named, most liked first. */
+  readonly preference?: readonly string[]
+  /** How often it has been asked for before. */
+  readonly attempt?: number
 }
 
 export interface MoverSettings {
   readonly method: 'move' | 'get'
   /** Our title, as the PACS knows it. */
   readonly destination: string
-  /** In our order of preference; for C-GET. */
-  readonly transferSyntaxes: readonly string[]
+  /** What the listening side chooses by. */
+  readonly orders: ReceivingOrders
   /** Of the associations that C-GET opens. */
   readonly timers: Partial<Timers>
 }
@@ -57,17 +62,19 @@ export interface Mover {
   bring (portion: Portion, signal: AbortSignal, hasBegun: () => boolean): Promise<void>
 }
 
-export function mover ({ method, destination, transferSyntaxes, timers }: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
+export function mover ({ method, destination, orders, timers }: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
   return {
     async bring (portion, signal, hasBegun) {
       const getWith = async (identifier: DicomJson, offers: readonly Proposal[]): Promise<MoveResult> => {
         const dial: Dial = async dialSignal => await openAssociation(peer, offers, { signal: dialSignal, timers, onStore })
         return await slots.lend(signal, async association => await get(association, { identifier, signal }), { dial })
       }
-      const [apart, shared] = proposals(portion, transferSyntaxes)
+      const [apart, shared] = proposals(portion)
+      const order = receivingOrder(portion.preference, portion.attempt)
       for (const identifier of identifiers(portion)) {
         if (method === 'move') {
-          assertSomethingSent(await slots.lend(signal, async association => await move(association, { identifier, destination, signal }), { hasBegun }))
+          assertSomethingSent(await slots.lend(signal, async association => await orders.during(order,
+            async () => await move(association, { identifier, destination, signal })), { hasBegun }))
           continue
         }
         const result = await getWith(identifier, apart)
@@ -92,11 +99,12 @@ function * identifiers ({ study, series, instances, all = false }: Portion): Gen
  * Contexts for the classes that will come: first one for each syntax, so that the PACS can send every
  * object as it holds it, where an association has room for them; then one for each class.
  */
-function proposals ({ instances, modality }: Portion, transferSyntaxes: readonly string[]): [apart: Proposal[], shared: Proposal[]] {
+function proposals ({ instances, modality, preference, attempt }: Portion): [apart: Proposal[], shared: Proposal[]] {
   // SOP Class UID is an optional key (PS3.4 Table C.6-5): of a PACS that won't tell it, what the modality makes is expected.
   const named = instances?.map(one => one.sopClassUid) ?? [undefined]
   const classes = [...new Set(named.flatMap(uid => uid ?? classesOfModality(modality)))]
   const own: Proposal = { abstractSyntax: STUDY_ROOT_GET, transferSyntaxes: ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2'] }
+  const transferSyntaxes = proposedSyntaxes(preference, attempt)
   const stores = classes.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes, scpRole: true }))
   const apart = oneContextPerSyntax(stores)
   const shared = [own, ...stores.slice(0, CONTEXTS_MAX - 1)]

@@ -19,7 +19,7 @@ import { receiver } from './receive.ts'
 import { Senders } from './senders.ts'
 import { Slots } from './slots.ts'
 import { Supply } from './supply.ts'
-import { RECEIVED_SYNTAXES } from './syntaxes.ts'
+import { ReceivingOrders } from './syntaxes.ts'
 
 const VERIFICATION = '1.2.840.10008.1.1'
 const QUERY_CLASSES = [
@@ -50,6 +50,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     QUERY_CLASSES.map(abstractSyntax => ({ abstractSyntax, transferSyntaxes: QUERY_SYNTAXES })), { signal, timers })
   const slots = new Slots(pacs, dial)
   const query = new Query(slots, pacs.characterSet, facts => { log.warn({ code: 'ANSWER_REFUSED', ...facts }, 'the PACS answered with something else than was asked for') })
+  const orders = new ReceivingOrders()
   const onStore = receiver({
     claim: (studyUid, seriesUid) => supply.claim(studyUid, seriesUid),
     makeRoom: async () => { await cache.makeRoom().catch(error => { log.error({ err: error }, 'no room could be made') }) },
@@ -58,7 +59,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
   const supply: Supply = new Supply({
     cache,
     query,
-    mover: mover({ method: pacs.method, destination: dimse.aeTitle, transferSyntaxes: RECEIVED_SYNTAXES, timers }, slots, peer, onStore),
+    mover: mover({ method: pacs.method, destination: dimse.aeTitle, orders, timers }, slots, peer, onStore),
     settings: { retriesMax: pacs.retriesMax, seriesAtOnce: pacs.seriesAtOnce, namesFirst: pacs.method === 'get' },
     onUnsettled: error => { log.error({ err: error }, 'a pack could not be settled') },
     freshness: config.freshness
@@ -70,7 +71,7 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     port: dimse.port,
     titles: [dimse.aeTitle],
     admit: ({ callingTitle, address }) => senders.admits(callingTitle, address) ? 'accept' : 'calling-title-unknown',
-    transferSyntaxes: RECEIVED_SYNTAXES,
+    transferSyntaxes: () => orders.current,
     abstractSyntaxes: new Set([VERIFICATION, ...STORAGE_CLASSES.keys()]),
     onStore,
     associationsMax: dimse.associationsMax,

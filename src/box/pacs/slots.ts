@@ -67,6 +67,11 @@ export class Slots {
     return this.#breaker.last
   }
 
+  /** How often it was reached, and how often not, since the start. */
+  get encounters (): Readonly<Breaker['encounters']> {
+    return this.#breaker.encounters
+  }
+
   /** Asks the PACS for a sign of life (C-ECHO). @throws what {@link lend} throws */
   async echo (signal: AbortSignal): Promise<void> {
     await this.lend(signal, async association => { await echo(association, signal) })

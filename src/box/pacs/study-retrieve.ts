@@ -42,6 +42,7 @@ export class StudyRetrieve {
   /** Resolves when the packs are on disk and in the index. Never rejects. */
   readonly settled: Promise<void>
   readonly #parts: RetrieveParts
+  readonly #preference: readonly string[]
   readonly #abort = new AbortController()
   /** What somebody wants, by series UID or {@link WHOLE}: one job for each, as long as this lives. */
   readonly #jobs = new Map<string, Promise<void>>()
@@ -63,8 +64,10 @@ export class StudyRetrieve {
   #studyDate: string | undefined
   #closing = false
 
-  constructor (studyUid: string, seriesUid: string | undefined, parts: RetrieveParts) {
+  /** @param preference transfer syntaxes that whoever began this named, most liked first */
+  constructor (studyUid: string, seriesUid: string | undefined, parts: RetrieveParts, preference: readonly string[] = []) {
     this.studyUid = studyUid
+    this.#preference = preference
     this.#parts = parts
     this.want(seriesUid)
     this.settled = this.#live()
@@ -225,31 +228,35 @@ export class StudyRetrieve {
     const heldBefore = this.#heldIn(series)
     let failure: DrimboxError | undefined
     let rounds = settings.retriesMax
+    let attempt = 0
     // A study of which somebody already fetches a series is not moved as a whole.
     if (heldBefore === 0 && atOnce === 1 && !settings.namesFirst && this.#running(series).length === 0) {
       // The count goes beside the move, on an association of its own.
-      const [moved, counted] = await Promise.allSettled([this.#fetch({ series }), this.#count(series)])
+      const [moved, counted] = await Promise.allSettled([this.#fetch({ series }, attempt++), this.#count(series)])
       if (moved.status === 'rejected') throw moved.reason
       failure = moved.value
       // A PACS that took the move may have refused a second association: it is asked again.
       if (counted.status === 'rejected' && this.#heldIn(series) > 0) await this.#count(series)
       else if (counted.status === 'rejected') throw counted.reason
       this.#assertKnown(series)
-      if (failure !== undefined && this.#heldIn(series) === 0) throw failure
+      if (failure !== undefined && this.#heldIn(series) === 0 && !hasTried(failure)) throw failure
     } else {
       await this.#count(series)
       this.#assertKnown(series)
-      rounds++
+      // What the PACS doesn't give in the syntaxes that were wished for is asked for in any.
+      rounds += this.#preference.length > 0 ? 2 : 1
     }
+    // The second attempt offers other transfer syntaxes than the first, where that was somebody's wish.
+    const isNews = (attempt: number): boolean => attempt === 1 && this.#preference.length > 0
     for (let tried = -1; ;) {
       const missing = await this.#missing(series)
       const others = this.#running(series)
       if (missing.length === 0 && others.length === 0) return undefined
       if (missing.length === 0) await Promise.all(others)
-      else if (rounds-- === 0 || this.#heldIn(series) === tried || this.#shortage !== undefined) break
+      else if (rounds-- === 0 || (this.#heldIn(series) === tried && !isNews(attempt)) || this.#shortage !== undefined) break
       else {
         tried = this.#heldIn(series)
-        failure = await this.#fetchEach(missing, atOnce) ?? failure
+        failure = await this.#fetchEach(missing, atOnce, attempt++) ?? failure
       }
     }
     await Promise.all(this.#running(series))
@@ -315,12 +322,12 @@ export class StudyRetrieve {
   }
 
   /** Those that the PACS refuses don't keep it from being asked for the others; one that is gone is left alone. */
-  async #fetchEach (missing: readonly Missing[], atOnce: number): Promise<DrimboxError | undefined> {
+  async #fetchEach (missing: readonly Missing[], atOnce: number, attempt: number): Promise<DrimboxError | undefined> {
     const queue = [...missing]
     let failure: DrimboxError | undefined
     const workers = await Promise.allSettled(Array.from({ length: atOnce }, async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const failed = await this.#fetch(next)
+        const failed = await this.#fetch(next, attempt)
         failure ??= failed
         if (failed !== undefined && failed.code !== 'PACS_STATUS') queue.length = 0
       }
@@ -332,11 +339,11 @@ export class StudyRetrieve {
   }
 
   /** @returns what went wrong; some may have come all the same, the count will tell */
-  async #fetch (portion: Partial<Missing>): Promise<DrimboxError | undefined> {
+  async #fetch (portion: Partial<Missing>, attempt: number): Promise<DrimboxError | undefined> {
     const before = this.arrivals.count
     try {
       const modality = portion.series === undefined ? undefined : this.#modalities.get(portion.series)
-      await this.#parts.mover.bring({ study: this.studyUid, ...portion, modality }, this.#abort.signal, () => this.arrivals.count > before)
+      await this.#parts.mover.bring({ study: this.studyUid, ...portion, modality, preference: this.#preference, attempt }, this.#abort.signal, () => this.arrivals.count > before)
       return undefined
     } catch (error) {
       if (!(error instanceof DrimboxError) || error.code === 'CANCELLED') throw error
@@ -405,6 +412,11 @@ export class StudyRetrieve {
     }
     return filling.pack
   }
+}
+
+/** The PACS did send, or tried to: some of it may come in another transfer syntax. */
+function hasTried ({ code, facts }: DrimboxError): boolean {
+  return code === 'PACS_STATUS' && Number(facts.failed) > 0
 }
 
 interface Missing {

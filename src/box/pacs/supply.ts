@@ -55,9 +55,11 @@ export class Supply {
    * Opens what was asked for; resolves when there is something to give, so that until then an error
    * can still be told.
    *
+   * @param preference transfer syntaxes that the caller named, most liked first: heard where this is what
+   *   asks the PACS; what is held, or on its way already, stays as it is
    * @throws RequestError STUDY_UNKNOWN, SERIES_UNKNOWN, INSTANCE_UNKNOWN; PeerError; CapacityError
    */
-  async open (target: Target, signal: AbortSignal): Promise<ObjectSet> {
+  async open (target: Target, signal: AbortSignal, preference: readonly string[] = []): Promise<ObjectSet> {
     while (true) {
       signal.throwIfAborted()
       const held = this.#held(target)
@@ -70,7 +72,7 @@ export class Supply {
         await found.retrieve.settled
         continue
       }
-      const joined = this.#join(target)
+      const joined = this.#join(target, preference)
       const set = new Following(joined, target, this.#parts.cache, signal)
       try {
         await set.ready()
@@ -170,10 +172,10 @@ export class Supply {
     return age > (young ? youngSecondsMax : oldSecondsMax) * 1000
   }
 
-  #join ({ study, series }: Target): { retrieve: StudyRetrieve, leave: () => void } {
+  #join ({ study, series }: Target, preference: readonly string[]): { retrieve: StudyRetrieve, leave: () => void } {
     let entry = this.#retrieves.get(study)
     if (entry === undefined) {
-      const retrieve = new StudyRetrieve(study, series, this.#parts)
+      const retrieve = new StudyRetrieve(study, series, this.#parts, preference)
       const made = entry = { retrieve, readers: 0, timer: undefined as NodeJS.Timeout | undefined, settled: false as boolean }
       this.#retrieves.set(study, made)
       void retrieve.settled.then(() => {

@@ -5,6 +5,7 @@
 import type { JobRegistry } from './job.ts'
 
 export const JOBS = {
+  'transcode-frame': async () => (await import('./transcode-frame.ts')).transcodeFrame,
   render: async () => (await import('./render-job.ts')).render
 } as const satisfies JobRegistry
 

@@ -10,6 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CapacityError, RequestError, type DrimboxError } from '#core/errors.ts'
 import { parseUid } from '#core/uid.ts'
 import { jsonText } from '#standards/dicom/json.ts'
+import { nativeModel } from '#standards/dicom/native-model.ts'
 import { choose, parseAccept } from '#standards/dicomweb/accept.ts'
 import { parseContentType } from '#standards/dicomweb/content-type.ts'
 import { isStored, storeResponse, storeStatusCode, type StoreOutcome } from '#standards/dicomweb/store-response.ts'
@@ -32,7 +33,8 @@ export interface StowParts {
   readonly base: (request: FastifyRequest) => string
 }
 
-const OFFERS = [{ type: 'application/dicom+json' }, { type: 'application/json' }]
+const XML_TYPE = 'application/dicom+xml'
+const OFFERS = [{ type: 'application/dicom+json' }, { type: 'application/json' }, { type: XML_TYPE }]
 /** Bodies that are taken (PS3.18 §8.7.3). */
 const TAKEN = ['multipart/related; type="application/dicom"', 'application/dicom'] as const
 /** When all places are taken, in seconds. */
@@ -47,7 +49,7 @@ export async function stowRoutes (app: FastifyInstance, parts: StowParts): Promi
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
     for (const path of ['/studies', '/studies/:study']) {
-      scope.post(path, { bodyLimit: Number.MAX_SAFE_INTEGER, config: { takesUpload: true } }, async (request, reply) => {
+      scope.post(path, { bodyLimit: Number.MAX_SAFE_INTEGER, config: { takesUpload: true, off: !parts.settings.enabled } }, async (request, reply) => {
         lingerAfter(request, reply)
         await parts.gate.admitStore(request.headers)
         if (!parts.settings.enabled) throw new RequestError('NOT_OFFERED', 'storing is switched off here (setting stow.enabled)')
@@ -66,7 +68,7 @@ export async function stowRoutes (app: FastifyInstance, parts: StowParts): Promi
 async function serveStore (parts: StowParts, request: FastifyRequest, reply: FastifyReply, study: string | undefined): Promise<FastifyReply> {
   const studyUid = study === undefined ? undefined : parseUid(study)
   const offer = choose(parseAccept(request.headers.accept, acceptParameter(request)), OFFERS)
-  if (offer === undefined) throw new RequestError('ACCEPT_UNSUPPORTED', 'what became of the objects is told as DICOM JSON', { facts: { offered: OFFERS.map(({ type }) => type) } })
+  if (offer === undefined) throw new RequestError('ACCEPT_UNSUPPORTED', 'what became of the objects is told as DICOM JSON or XML', { facts: { offered: OFFERS.map(({ type }) => type) } })
   const boundary = boundaryOf(request)
   const signal = hangUp(reply)
   const delivery = parts.deliver(signal)
@@ -75,10 +77,12 @@ async function serveStore (parts: StowParts, request: FastifyRequest, reply: Fas
   log(reply, outcomes, failure)
   if (signal.aborted) throw signal.reason
   if (failure !== undefined && isAll(failure, outcomes)) throw failure
+  const response = storeResponse(outcomes, parts.base(request))
   return reply
     .code(storeStatusCode(outcomes))
     .header('content-type', offer.type)
-    .send(Buffer.from(jsonText(storeResponse(outcomes, parts.base(request)))))
+    .header('cache-control', 'private, no-store')
+    .send(Buffer.from(offer.type === XML_TYPE ? nativeModel(response) : jsonText(response)))
 }
 
 /**

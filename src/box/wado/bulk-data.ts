@@ -21,6 +21,7 @@ import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { DescribeParts } from './describe.ts'
 import { framesIn, rangesOf, serveFrames } from './frames.ts'
+import { losesPixels } from './makeable.ts'
 import { instanceHead } from './metadata.ts'
 import { acceptParameter, hangUp } from './objects.ts'
 import { Outlet } from './outlet.ts'
@@ -135,7 +136,7 @@ async function * partsOf ({ bulkDataUri }: DescribeParts, set: ObjectSet, stored
     if (value === undefined) continue
     const location = bulkDataUri(stored, path)
     if (isFrameByFrame(value, stored, path)) {
-      const offer = multipartOffer(ranges, frameOffers(stored.transferSyntaxUid, false).filter(({ inner }) => inner !== 'application/dicom'), stored)
+      const offer = multipartOffer(ranges, frameOffers({ stored: stored.transferSyntaxUid, makeable: [], loses: losesPixels, single: false }), stored)
       const frames = framesIn(head, stored)
       const places = await rangesOf(set, stored, head, frames)
       for (const [index, place] of places.entries()) {

@@ -16,6 +16,7 @@ import { choose, parseAccept, type Offer } from '#standards/dicomweb/accept.ts'
 import { validatorHeaders, type Validators } from '#standards/dicomweb/conditional.ts'
 import { chooseCoding } from '#standards/dicomweb/content-coding.ts'
 import { joinedBytes, joinedCrc, joinFragments, storedFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
+import { assertUtf8 } from '#standards/dicomweb/utf8.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
@@ -40,6 +41,7 @@ const VERSION = 1
 
 export async function serveMetadata (parts: DescribeParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
   await parts.gate.admit(request.headers, target)
+  assertUtf8((request.query as { charset?: string | string[] }).charset)
   const offers = target.instance === undefined ? OFFERS : INSTANCE_OFFERS
   const offer = choose(parseAccept(request.headers.accept, acceptParameter(request)), offers)
   if (offer === undefined) throw new RequestError('ACCEPT_UNSUPPORTED', 'metadata are given as DICOM JSON or XML', { facts: { offered: offers.map(({ type, inner }) => inner ?? type) } })

@@ -6,7 +6,9 @@
  */
 
 import { Type } from 'typebox'
+import { EVERY_TYPE } from '#standards/dicomweb/rendered-media.ts'
 import type { RouteDescription } from '#standards/dicomweb/served-route.ts'
+import { DESCRIBED_RENDERED } from './described-rendered.ts'
 
 const Accept = Type.Optional(Type.String({ description: 'what Accept says, for those who cannot set it' }))
 const negotiated = Type.Object({ accept: Accept })
@@ -48,6 +50,25 @@ const STUDY = '/studies/:study'
 const SERIES = `${STUDY}/series/:series`
 const INSTANCE = `${SERIES}/instances/:instance`
 
+const uri = Type.Object({
+  requestType: Type.Literal('WADO'),
+  studyUID: Type.String(),
+  seriesUID: Type.String(),
+  objectUID: Type.String(),
+  contentType: Type.Optional(Type.String({ description: 'media types, in order of liking' })),
+  transferSyntax: Type.Optional(Type.String({ description: 'of application/dicom: a UID, or * for what is stored' })),
+  frameNumber: Type.Optional(Type.Integer({ minimum: 1 })),
+  rows: Type.Optional(Type.Integer({ minimum: 1, description: 'of the picture, at most' })),
+  columns: Type.Optional(Type.Integer({ minimum: 1, description: 'of the picture, at most' })),
+  region: Type.Optional(Type.String({ description: 'left,top,right,bottom, each from 0 to 1' })),
+  windowCenter: Type.Optional(Type.Number()),
+  windowWidth: Type.Optional(Type.Number()),
+  imageQuality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+  charset
+})
+
+const storing = (id: string, summary: string): RouteDescription => ({ id, summary, section: 'PS3.18 §10.5', payload: ['multipart/related; type="application/dicom"', 'application/dicom'], answers: ['application/dicom+json', 'application/json'], successes: [202], failures: [409, 413, 415, 501, 503] })
+
 const finding = (id: string, summary: string): RouteDescription => ({ id, summary, section: 'PS3.18 §10.6', query: search, answers: MATCHES, failures: [501] })
 const level = (path: string, name: string) => ({
   [`GET ${path}`]: { id: `Retrieve${name}`, summary: `Every object of one ${name.toLowerCase()}.`, section: 'PS3.18 §10.4', query: negotiated, headers: conditional, answers: OBJECTS, successes: [206, 304], failures: [404, 502, 503, 504] },
@@ -69,6 +90,10 @@ export const DESCRIBED: Readonly<Record<string, RouteDescription>> = {
   ...level(STUDY, 'Study'),
   ...level(SERIES, 'Series'),
   ...level(INSTANCE, 'Instance'),
+  ...DESCRIBED_RENDERED,
+  'POST /studies': storing('StoreInstances', 'Stores objects in the PACS; where it is switched on.'),
+  [`POST ${STUDY}`]: storing('StoreStudyInstances', 'Stores objects of one study in the PACS; where it is switched on.'),
+  'GET /wado': { id: 'RetrieveInstanceByUri', summary: 'One object, or a picture of it, by query parameters alone (WADO-URI).', section: 'PS3.18 §9.1', query: uri, headers: ranged, answers: ['application/dicom', ...EVERY_TYPE], successes: [206, 304], failures: [404, 416, 501, 502, 503, 504] },
   [`GET ${INSTANCE}`]: { ...level(INSTANCE, 'Instance')[`GET ${INSTANCE}`] as RouteDescription, summary: 'One object.', headers: ranged, answers: [...OBJECTS, 'application/dicom'] },
   [`GET ${INSTANCE}/pixeldata`]: { ...level(INSTANCE, 'Instance')[`GET ${INSTANCE}/pixeldata`] as RouteDescription, headers: ranged, answers: PIXEL_TYPES, successes: [206, 304], failures: [404, 416, 502, 503, 504] },
   [`GET ${INSTANCE}/bulkdata/*`]: { id: 'RetrieveBulkData', summary: 'One value, under the path that metadata give: 7FE00010, or 00400555/0/00420011.', section: 'PS3.18 §10.4', query: negotiated, headers: ranged, answers: [...PIXEL_TYPES, 'application/pdf'], successes: [206, 304], failures: [404, 416, 502, 503, 504] },

@@ -1,63 +1,76 @@
 /**
- * Frames, by number, as they lie in the pack.
+ * Frames, by number: as they lie in the pack, or made into what the caller can read.
  *
  * Source: DICOM PS3.18 §10.4.1.1.3 and §8.7.3.
  */
 
+import assert from 'node:assert/strict'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { crc32 } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
-import { decodeDataset, firstText } from '#standards/dicom/dataset.ts'
+import { firstText } from '#standards/dicom/dataset.ts'
 import { mapFrames, type Range } from '#standards/dicom/frames.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
-import { transferSyntax } from '#standards/dicom/transfer-syntax.ts'
-import { choose, parseAccept, type Offer } from '#standards/dicomweb/accept.ts'
-import { frameOffers } from '#standards/dicomweb/frame-media.ts'
+import { choose, objectAccept, parseAccept, type MediaRange } from '#standards/dicomweb/accept.ts'
+import { validatorHeaders, type Validators } from '#standards/dicomweb/conditional.ts'
+import { frameOffers, type FrameOffer } from '#standards/dicomweb/frame-media.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
+import type { Held, PixelPool } from '../pixels/pool.ts'
+import type { TranscodedFrame } from '../pixels/transcode-frame.ts'
+import { codeFrame, startAhead } from './coded-frames.ts'
+import { losesPixels, makeable } from './makeable.ts'
 import { acceptParameter, hangUp, sendSet, type ObjectParts } from './objects.ts'
-import { sendRepresentation, validatorsOf, type StoredPiece } from './representation.ts'
+import { Outlet } from './outlet.ts'
+import { CACHE_CONTROL, saidUnchanged, sendRepresentation, validatorsOf, varying, type StoredPiece } from './representation.ts'
 import { bytesOf } from './send.ts'
+import { openImage, type StoredImage } from './stored-image.ts'
 
-/** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
-const HEAD_BYTES_MAX = 32 << 20
 /** The largest whole-slide pictures have some 200 000 tiles, in all; more are not given in one answer. */
 const FRAMES_MAX = 200_000
 const NUMBER_OF_FRAMES = '00280008'
-/** Whatever the instance is in: the caller was asked before. */
-const AS_IT_IS = { multipart: true, accepts: () => 1, preference: [], any: true }
 
 /** Answers one WADO-RS request for frames. */
 export async function serveFrames (parts: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Required<Target>, frames: readonly number[]): Promise<void> {
   const grant = await parts.gate.admit(request.headers, target)
   const ranges = parseAccept(request.headers.accept, acceptParameter(request))
-  const set = await parts.supply.open(target, hangUp(reply))
+  const signal = hangUp(reply)
+  const set = await parts.supply.open(target, signal)
   try {
-    const batch = await set.next() as readonly Stored[]
-    const [stored] = batch
-    const offers = frameOffers(stored.transferSyntaxUid, frames.length === 1)
-    const offer = choose(ranges, offers)
-    if (offer === undefined) {
-      throw new RequestError('ACCEPT_UNSUPPORTED', 'the frames are held in a form that the caller does not accept', { facts: { held: stored.transferSyntaxUid } })
+    const begun = await set.next() as readonly Stored[]
+    const [stored] = begun
+    const image = await openImage(set, stored)
+    if (image === undefined) throw unknown(stored)
+    try {
+      assertCounted(image, frames, stored)
+      const offer = offerFor(stored, image, ranges, frames.length === 1)
+      // The national samples ask for frames as application/dicom: they get the object that holds them.
+      if (offer === undefined) await sendSet({ set, accept: acceptOf(ranges, stored), grant, pixels: parts.pixels, signal, begun }, reply)
+      else if (offer.asStored) await sendFrames(set, stored, reply, offer, frames, frames.map(placesOf(image)))
+      else await sendMade(parts.pixels, { set, stored, image, offer, signal }, reply, frames)
+    } finally {
+      image.frames?.close()
     }
-    const head = await headOf(set, stored)
-    assertCounted(head, frames, stored)
-    // The national samples ask for frames as application/dicom: they get the object that holds them.
-    if (offer.inner === 'application/dicom') await sendSet(set, reply, AS_IT_IS, grant, batch)
-    else await sendFrames(set, stored, reply, offer, frames, await rangesOf(set, stored, head, frames))
   } finally {
     set.close()
   }
 }
 
-/** @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
-async function headOf (set: ObjectSet, stored: Stored): Promise<DicomJson> {
-  const { deflated } = transferSyntax(stored.transferSyntaxUid)
-  if (stored.pixelOffset === 0 && !deflated) throw unknown(stored)
-  const end = deflated ? stored.length : stored.pixelOffset
-  const bytes = await bytesOf(set, stored, stored.datasetOffset, Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
-  return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true })
+function offerFor (stored: Stored, { frames }: StoredImage, ranges: readonly MediaRange[], single: boolean): FrameOffer | undefined {
+  // One frame at a time: how many there are limits nothing here.
+  const made = frames === undefined ? [] : makeable(stored.transferSyntaxUid, frames.format, 1)
+  return choose(ranges, frameOffers({ stored: stored.transferSyntaxUid, makeable: made, loses: losesPixels, single }))
+}
+
+/** @throws RequestError ACCEPT_UNSUPPORTED, telling what the frames are held in */
+function acceptOf (ranges: readonly MediaRange[], { transferSyntaxUid: held }: Stored): ReturnType<typeof objectAccept> {
+  try {
+    return objectAccept(ranges, 'application/dicom', true)
+  } catch (cause) {
+    throw new RequestError('ACCEPT_UNSUPPORTED', 'the frames can be given in no form that the caller accepts', { cause, facts: { held } })
+  }
 }
 
 /** The numbers of all frames. @throws RequestError DATA_MALFORMED, FRAME_UNKNOWN for an object without pixel data */
@@ -65,13 +78,6 @@ export function framesIn (head: DicomJson, stored: Stored): readonly number[] {
   const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
   if (!Number.isInteger(count) || count < 1 || count > FRAMES_MAX) throw unknown(stored, undefined, count)
   return Array.from({ length: count }, (_, place) => place + 1)
-}
-
-/** @throws RequestError FRAME_UNKNOWN */
-function assertCounted (head: DicomJson, frames: readonly number[], stored: Stored): void {
-  const count = Number(firstText(head, NUMBER_OF_FRAMES) ?? 1)
-  const beyond = frames.find(frame => !(frame <= count))
-  if (beyond !== undefined) throw unknown(stored, beyond, count)
 }
 
 export async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson, frames: readonly number[]): Promise<(readonly Range[])[]> {
@@ -84,8 +90,75 @@ export async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson,
   return frames.map(frame => map.ranges(frame))
 }
 
+/** @throws RequestError FRAME_UNKNOWN */
+function assertCounted ({ count }: StoredImage, frames: readonly number[], stored: Stored): void {
+  const beyond = frames.find(frame => !(frame >= 1 && frame <= count))
+  if (beyond !== undefined) throw unknown(stored, beyond, count)
+}
+
+function placesOf ({ ranges, failure }: StoredImage): (frame: number) => readonly Range[] {
+  if (ranges !== undefined) return ranges
+  throw failure ?? new RequestError('NOT_OFFERED', 'the frames of this object cannot be given alone')
+}
+
+interface Making {
+  readonly set: ObjectSet
+  readonly stored: Stored
+  readonly image: StoredImage
+  readonly offer: FrameOffer
+  readonly signal: AbortSignal
+}
+
+/** Frames through the pixel workers, a few of them ahead of the caller. */
+async function sendMade (pixels: PixelPool, { set, stored, image, offer: { type, inner, transferSyntax: to }, signal }: Making, reply: FastifyReply, numbers: readonly number[]): Promise<void> {
+  const validators = weakValidators(stored, `t${crc32(`${type} ${inner} ${to} ${numbers.join()}`).toString(36)}`)
+  if (saidUnchanged(reply.request, reply, validators)) return
+  const lane = pixels.lane(signal)
+  const coding = { lane, frames: image.frames!, instance: stored.sopInstanceUid, from: stored.transferSyntaxUid, to }
+  const made = startAhead(numbers, 2 * pixels.workersMax + 2, async frame => await codeFrame(coding, frame))
+  try {
+    // Past this one a failure can only cut the body.
+    const first = await made.next()
+    assert(first.done !== true, 'one frame at least was asked for')
+    if (inner === undefined) {
+      await sendRepresentation(reply.request, reply, set, { type: `${type}; transfer-syntax=${to}`, pieces: [first.value.output.pixels], validators, whole: true })
+      return
+    }
+    const boundary = newBoundary()
+    reply.hijack()
+    reply.raw.writeHead(200, {
+      ...reply.getHeaders(),
+      'content-type': contentType(boundary, inner),
+      'cache-control': CACHE_CONTROL,
+      vary: varying(reply),
+      ...validatorHeaders(validators)
+    } as OutgoingHttpHeaders)
+    if (reply.request.method === 'HEAD') {
+      reply.raw.end()
+      return
+    }
+    const out = new Outlet(reply.raw)
+    try {
+      for (let frame: IteratorResult<Held<TranscodedFrame>, undefined> = first, place = 0; frame.done !== true; frame = await made.next(), place++) {
+        const { output: { pixels }, release } = frame.value
+        const head = partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${to}`, 'Content-Length': String(pixels.length) }, place === 0)
+        out.write([head, pixels])
+        await out.drained()
+        release()
+      }
+      out.end(closing(boundary))
+    } catch (error) {
+      if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
+      out.cut(error as Error)
+    }
+  } finally {
+    lane.close()
+    await made.return(undefined)
+  }
+}
+
 /** Frames as they lie in the pack: one alone, of which a range may be wanted, or in multipart. */
-async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax = '' }: Offer, frames: readonly number[], ranges: readonly (readonly Range[])[]): Promise<void> {
+async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, { type, inner, transferSyntax: syntax }: FrameOffer, frames: readonly number[], ranges: readonly (readonly Range[])[]): Promise<void> {
   const place = ({ offset, length }: Range): StoredPiece => ({ stored, offset: stored.datasetOffset + offset, length })
   if (inner === undefined) {
     await sendRepresentation(reply.request, reply, set, {
@@ -97,13 +170,17 @@ async function sendFrames (set: ObjectSet, stored: Stored, reply: FastifyReply, 
   }
   const boundary = newBoundary()
   const head = (first: boolean): Buffer => partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${syntax}` }, first)
-  const { etag, modifiedAt } = validatorsOf(stored, `m${crc32(`${inner} ${frames.join()}`).toString(36)}`)
   await sendRepresentation(reply.request, reply, set, {
     type: contentType(boundary, inner),
     pieces: [...ranges.flatMap((pieces, index) => [head(index === 0), ...pieces.map(place)]), closing(boundary)],
-    validators: { etag: `W/${etag}`, modifiedAt },
+    validators: weakValidators(stored, `m${crc32(`${inner} ${frames.join()}`).toString(36)}`),
     whole: true
   })
+}
+
+function weakValidators (stored: Stored, variant: string): Validators {
+  const { etag, modifiedAt } = validatorsOf(stored, variant)
+  return { etag: `W/${etag}`, modifiedAt }
 }
 
 function unknown (stored: Stored, frame?: number, frames?: number): RequestError {

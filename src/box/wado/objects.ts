@@ -8,8 +8,8 @@
 import assert from 'node:assert/strict'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { PeerError, RequestError } from '#core/errors.ts'
-import { objectAccept, parseAccept, type ObjectAccept } from '#standards/dicomweb/accept.ts'
+import { PeerError } from '#core/errors.ts'
+import { objectAccept, parseAccept, wishedSyntaxes, type ObjectAccept } from '#standards/dicomweb/accept.ts'
 import { validatorHeaders } from '#standards/dicomweb/conditional.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
@@ -17,55 +17,66 @@ import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Supply } from '../pacs/supply.ts'
 import type { PixelPool } from '../pixels/pool.ts'
+import type { Ins } from '#standards/dicom/ins.ts'
 import type { Gate, Grant } from './gate.ts'
 import { insRewrite, insTag } from './ins.ts'
 import { Outlet } from './outlet.ts'
 import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, validatorsOf, varying } from './representation.ts'
-import { bodyBytes, bytesOf, sendObjects, type Rewrite } from './send.ts'
+import { bodyBytes, bytesOf, sendLeaving, sendObjects, type Rewritten, type SendOptions } from './send.ts'
+import { Transcoder, type Leaving } from './transcode.ts'
 
 export interface ObjectParts {
   readonly supply: Pick<Supply, 'open' | 'holds'>
   readonly gate: Gate
+  /** Where pixels are worked on. */
   readonly pixels: PixelPool
 }
 
 /** Answers one WADO-RS request for objects. */
-export async function serveObjects ({ supply, gate }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
+export async function serveObjects ({ supply, gate, pixels }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
   const grant = await gate.admit(request.headers, target)
   const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), 'application/dicom', target.instance !== undefined)
-  const set = await supply.open(target, hangUp(reply))
+  const signal = hangUp(reply)
+  const set = await supply.open(target, signal, wishedSyntaxes(accept))
   try {
-    await sendSet(set, reply, accept, grant)
+    await sendSet({ set, accept, grant, pixels, signal }, reply)
   } finally {
     set.close()
   }
 }
 
-/**
- * Sends what the set gives, as far as the caller accepts it.
- *
- * @param begun what has been taken from the set already
- */
-export async function sendSet (set: ObjectSet, reply: FastifyReply, accept: ObjectAccept, { ins }: Grant, begun?: readonly Stored[]): Promise<void> {
-  const acceptable = new Acceptable(set, accept, begun)
-  const first = await acceptable.first()
-  const rewrite = ins && insRewrite(ins)
-  // Tried out on the first object: here it can still be told that it won't do.
-  const head = await rewrite?.(first, async (offset, length) => await bytesOf(set, first, offset, length))
-  if (accept.multipart) {
-    await sendMultipart(acceptable, reply, rewrite, set.all)
-    return
-  }
-  await sendRepresentation(reply.request, reply, acceptable, {
-    type: `application/dicom; transfer-syntax=${first.transferSyntaxUid}`,
-    pieces: [...head?.pieces ?? [], { stored: first, offset: head?.replaced ?? 0, length: first.length - (head?.replaced ?? 0) }],
-    validators: validatorsOf(first, ins === undefined ? 'o' : `o${insTag(ins)}`)
-  })
+export interface Sending {
+  readonly set: ObjectSet
+  readonly accept: ObjectAccept
+  readonly grant: Grant
+  readonly pixels: PixelPool
+  /** Fires when the caller has left. */
+  readonly signal: AbortSignal
+  /** What has been taken from the set already. */
+  readonly begun?: readonly Stored[]
 }
 
-async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rewrite | undefined, all: ObjectSet['all']): Promise<void> {
+/** Sends what the set gives, in the transfer syntaxes that the caller likes. */
+export async function sendSet ({ set, accept, grant: { ins }, pixels, signal, begun }: Sending, reply: FastifyReply): Promise<void> {
+  const transcoder = new Transcoder({ source: set, accept, pool: pixels, signal, log: reply.log, ...ins && { ins } })
+  try {
+    const acceptable = new Acceptable(set, transcoder, begun)
+    const stored = await acceptable.first()
+    // Both are tried out on the first object: here it can still be told that it won't do.
+    const leaving = await transcoder.start(stored)
+    const rewrite = ins && insRewrite(ins)
+    const head = leaving === undefined ? await rewrite?.(stored, async (offset, length) => await bytesOf(set, stored, offset, length)) : undefined
+    if (accept.multipart) await sendMultipart(acceptable, reply, { rewrite, transcoder, first: { stored, leaving } }, set.all)
+    else if (leaving === undefined) await sendSingle(acceptable, reply, stored, head, ins)
+    else await sendMade(reply, leaving)
+  } finally {
+    transcoder.close()
+  }
+}
+
+async function sendMultipart (set: Acceptable, reply: FastifyReply, options: Omit<SendOptions, 'boundary'>, all: ObjectSet['all']): Promise<void> {
   const boundary = newBoundary()
-  const known = all !== undefined && rewrite === undefined
+  const known = all !== undefined && options.rewrite === undefined && all.every(batch => batch.every(stored => options.transcoder.stays(stored)))
   const partial = set.completeness().state === 'partial'
   const validators = known && !partial ? setValidators(all, 'o') : undefined
   if (validators !== undefined && saidUnchanged(reply.request, reply, validators)) return
@@ -85,7 +96,7 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
   }
   const out = new Outlet(reply.raw)
   try {
-    await sendObjects(set, out, { boundary, rewrite })
+    await sendObjects(set, out, { boundary, ...options })
     const completeness = set.completeness()
     if (completeness.state === 'complete' || partial) out.end(closing(boundary))
     else out.cut(new Error(`incomplete: ${sayCompleteness(completeness)}`))
@@ -96,15 +107,47 @@ async function sendMultipart (set: Acceptable, reply: FastifyReply, rewrite: Rew
   }
 }
 
+/** One object as it is stored, but for its INS. */
+async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, head: Rewritten | undefined, ins: Ins | undefined): Promise<void> {
+  await sendRepresentation(reply.request, reply, set, {
+    type: `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
+    pieces: [...head?.pieces ?? [], { stored, offset: head?.replaced ?? 0, length: stored.length - (head?.replaced ?? 0) }],
+    validators: validatorsOf(stored, ins === undefined ? 'o' : `o${insTag(ins)}`)
+  })
+}
+
+/** One object that is made anew: how long it will be is known only once it has left. */
+async function sendMade (reply: FastifyReply, leaving: Leaving): Promise<void> {
+  reply.hijack()
+  reply.raw.writeHead(200, {
+    ...reply.getHeaders(),
+    'content-type': `application/dicom; transfer-syntax=${leaving.transferSyntaxUid}`,
+    'cache-control': CACHE_CONTROL,
+    vary: varying(reply)
+  } as OutgoingHttpHeaders)
+  if (reply.request.method === 'HEAD') {
+    reply.raw.end()
+    return
+  }
+  const out = new Outlet(reply.raw)
+  try {
+    await sendLeaving(out, leaving)
+    out.end()
+  } catch (error) {
+    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
+    out.cut(error as Error)
+  }
+}
+
 /** Lets through only what the caller accepts; says so with a status while that is still possible. */
 class Acceptable implements ObjectSet {
   readonly #set: ObjectSet
-  readonly #accept: ObjectAccept
+  readonly #transcoder: Transcoder
   #peeked: readonly Stored[] | undefined
 
-  constructor (set: ObjectSet, accept: ObjectAccept, begun: readonly Stored[] | undefined) {
+  constructor (set: ObjectSet, transcoder: Transcoder, begun: readonly Stored[] | undefined) {
     this.#set = set
-    this.#accept = accept
+    this.#transcoder = transcoder
     this.#peeked = begun
   }
 
@@ -142,10 +185,7 @@ class Acceptable implements ObjectSet {
   }
 
   #check (batch: readonly Stored[]): void {
-    for (const { transferSyntaxUid } of batch) {
-      if (this.#accept.accepts(transferSyntaxUid) > 0) continue
-      throw new RequestError('ACCEPT_UNSUPPORTED', 'the objects are held in a transfer syntax that the caller does not accept', { facts: { held: transferSyntaxUid } })
-    }
+    for (const stored of batch) this.#transcoder.check(stored)
   }
 }
 

@@ -26,8 +26,10 @@ import { CACHE_CONTROL, varying, writePieces, type Representation } from './repr
 /** Renderings begun before their turn: enough for the workers of a box, and for a reader who keeps up. */
 const AHEAD_MAX = 4
 
+interface Part extends Representation { readonly location?: string }
+
 /** A rendering, or undefined for an instance that is left out. */
-type Render = () => Promise<Representation & { readonly location?: string } | undefined>
+type Render = () => Promise<Part | undefined>
 
 /** Sends renderings whose number is known. */
 export async function sendParts (asked: Asked, renders: readonly Render[]): Promise<void> {
@@ -65,7 +67,7 @@ async function * fromSet (asked: Asked): AsyncGenerator<Render> {
   }
 }
 
-async function renderStored (asked: Asked, set: ObjectSet, stored: Stored): Promise<Representation & { readonly location: string } | undefined> {
+async function renderStored (asked: Asked, set: ObjectSet, stored: Stored): Promise<Part | undefined> {
   const source = await openSource(set, stored)
   const { category } = source
   if (category === undefined) return undefined
@@ -90,15 +92,20 @@ async function sendAll (asked: Asked, renders: AsyncGenerator<Render>, { partial
   const { request, reply, set } = asked
   const results = ahead(renders)
   try {
-    let next = await results.next()
-    // What is broken can still be told by a status while nothing has been sent.
-    if (next.done === true) throw new RequestError('RENDER_UNSUPPORTED', 'nothing of these objects can be shown as asked')
-    if (next.value instanceof Error) throw next.value
+    // While nothing has been sent, what is broken can still be told by a status: that of the first, if all are.
+    const broken: RequestError[] = []
+    let begun: Part | undefined
+    while (begun === undefined) {
+      const { done, value } = await results.next()
+      if (done === true) throw broken[0] ?? new RequestError('RENDER_UNSUPPORTED', 'nothing of these objects can be shown as asked')
+      if (value instanceof RequestError) broken.push(value)
+      else begun = value
+    }
     const boundary = newBoundary()
     reply.hijack()
     reply.raw.writeHead(partial ? 206 : 200, {
       ...reply.getHeaders(),
-      'content-type': contentType(boundary, next.value.type.split(';')[0]),
+      'content-type': contentType(boundary, begun.type.split(';')[0]),
       'cache-control': CACHE_CONTROL,
       vary: varying(reply),
       ...warnings.length > 0 && { warning: warnings }
@@ -109,11 +116,15 @@ async function sendAll (asked: Asked, renders: AsyncGenerator<Render>, { partial
     }
     const out = new Outlet(reply.raw)
     try {
-      for (let first = true; next.done !== true; first = false, next = await results.next()) {
-        const part = next.value instanceof Error ? problemPart(next.value, request.headers['accept-language']) : next.value
+      let first = true
+      const send = async (result: Part | RequestError): Promise<void> => {
+        const part = result instanceof RequestError ? problemPart(result, request.headers['accept-language']) : result
         out.write([partHead(boundary, { 'Content-Type': part.type, ...part.location !== undefined && { 'Content-Location': part.location }, ...part.headers?.warning !== undefined && { Warning: part.headers.warning } }, first)])
+        first = false
         await writePieces(set, out, part.pieces)
       }
+      for (const result of [...broken, begun]) await send(result)
+      for await (const result of results) await send(result)
       if (judge()) out.end(closing(boundary))
       else out.cut(new Error(`incomplete: ${sayCompleteness(set.completeness())}`))
     } catch (error) {
@@ -129,8 +140,8 @@ async function sendAll (asked: Asked, renders: AsyncGenerator<Render>, { partial
  * Begins a few before their turn and gives them in order. A broken instance is given as its error; any
  * other failure, such as that of the disk, ends it.
  */
-async function * ahead (renders: AsyncGenerator<Render>): AsyncGenerator<Representation & { readonly location?: string } | RequestError> {
-  const begun: Promise<Representation & { readonly location?: string } | RequestError | undefined>[] = []
+async function * ahead (renders: AsyncGenerator<Render>): AsyncGenerator<Part | RequestError> {
+  const begun: Promise<Part | RequestError | undefined>[] = []
   let exhausted = false
   try {
     while (true) {
@@ -155,6 +166,6 @@ function brokenOnly (error: unknown): RequestError {
   throw error
 }
 
-function problemPart (error: RequestError, language: string | undefined): Representation & { readonly location?: string } {
+function problemPart (error: RequestError, language: string | undefined): Part {
   return { type: 'application/problem+json', pieces: [Buffer.from(JSON.stringify(problem(error, language).body))] }
 }

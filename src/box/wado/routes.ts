@@ -21,6 +21,7 @@ import { serveRendered } from './rendered.ts'
 import type { RenderParts } from './rendered-as.ts'
 import { serveSearch, type SearchParts } from './search.ts'
 import { serveThumbnail } from './thumbnail.ts'
+import { serveUri } from './uri.ts'
 import type { Target } from '../pacs/object-set.ts'
 
 /** All that this room needs from the others. */
@@ -92,6 +93,7 @@ export function wadoRoutes (app: FastifyInstance, parts: WadoParts, resources: R
   retrieve(`${INSTANCE}/frames/:frames/thumbnail`, async (request, reply, target) => {
     await serveThumbnail(parts, request, reply, target, parseFrames((request.params as Required<Path>).frames))
   })
+  read('/wado', async (request, reply) => { await serveUri(parts, request, reply) })
   read('/', async (request, reply) => { await serveRoot(parts.health, capabilities, request, reply) })
   read('/openapi.json', async (_, reply) => reply.header('cache-control', 'no-cache').type('application/json').send(openApiText(capabilities.routes, parts.prefix)))
   resources.close(async (request, reply, path) => serveCapabilities(capabilities, request, reply, path))

@@ -15,6 +15,7 @@ import { nativeModel } from '#standards/dicom/native-model.ts'
 import { choose, parseAccept, type Offer } from '#standards/dicomweb/accept.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import { parseQido, qidoAnswer, warningHeader, type QidoRequest, type QueryStep } from '#standards/dicomweb/qido.ts'
+import { assertUtf8 } from '#standards/dicomweb/utf8.ts'
 import { LEVELS, UNIQUE_KEY, type Level } from '#standards/dicomweb/query-levels.ts'
 import type { Query } from '../pacs/query.ts'
 import { CodedOut, codingFor } from './coded-out.ts'
@@ -41,6 +42,7 @@ const STALLED_MS = 30_000
 /** Answers one search. */
 export async function serveSearch (parts: SearchParts, level: Level, request: FastifyRequest, reply: FastifyReply, path: { study?: string, series?: string }): Promise<void> {
   await parts.gate.admitSearch(request.headers)
+  assertUtf8((request.query as { charset?: string | string[] }).charset)
   const offer = choose(parseAccept(request.headers.accept, acceptParameter(request)), OFFERS)
   if (offer === undefined) throw new RequestError('ACCEPT_UNSUPPORTED', 'searches are answered as DICOM JSON or XML', { facts: { offered: OFFERS.map(({ type, inner }) => inner ?? type) } })
   const search = parseQido(level, path, new URLSearchParams(request.url.split('?')[1] ?? ''))

@@ -8,7 +8,9 @@
 import { closing, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
+import { startAhead } from './coded-frames.ts'
 import type { Outlet } from './outlet.ts'
+import type { Leaving, Transcoder } from './transcode.ts'
 
 /** Pieces to send in place of the first `replaced` bytes of a Part 10 file. */
 export interface Rewritten {
@@ -22,14 +24,17 @@ export type Rewrite = (stored: Stored, read: (offset: number, length: number) =>
 export interface SendOptions {
   readonly boundary: string
   readonly rewrite?: Rewrite
+  readonly transcoder: Pick<Transcoder, 'stays' | 'start' | 'ahead'>
+  /** The first object of the set, and what has been begun for it already. */
+  readonly first?: { readonly stored: Stored, readonly leaving: Leaving | undefined }
 }
 
 /** What goes before each object. */
-export function objectHead (boundary: string, stored: Stored, first: boolean, withLength: boolean): Buffer {
+function objectHead (boundary: string, { sopInstanceUid, length }: Stored, transferSyntaxUid: string, first: boolean, withLength: boolean): Buffer {
   return partHead(boundary, {
-    'Content-Type': `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
-    ...withLength && { 'Content-Length': String(stored.length) },
-    'Content-ID': `<${stored.sopInstanceUid}@drimbox>`
+    'Content-Type': `application/dicom; transfer-syntax=${transferSyntaxUid}`,
+    ...withLength && { 'Content-Length': String(length) },
+    'Content-ID': `<${sopInstanceUid}@drimbox>`
   }, first)
 }
 
@@ -39,7 +44,7 @@ export function bodyBytes (boundary: string, all: readonly (readonly Stored[])[]
   let first = true
   for (const batch of all) {
     for (const stored of batch) {
-      bytes += objectHead(boundary, stored, first, true).length + stored.length
+      bytes += objectHead(boundary, stored, stored.transferSyntaxUid, first, true).length + stored.length
       first = false
     }
   }
@@ -47,28 +52,75 @@ export function bodyBytes (boundary: string, all: readonly (readonly Stored[])[]
 }
 
 /** Writes every object of the set, without the end of the body: whether that may come, the caller decides. */
-export async function sendObjects (set: ObjectSet, out: Outlet, { boundary, rewrite }: SendOptions): Promise<number> {
+export async function sendObjects (set: ObjectSet, out: Outlet, { boundary, rewrite, transcoder, first }: SendOptions): Promise<number> {
   let sent = 0
-  const head = (stored: Stored): Buffer => objectHead(boundary, stored, sent++ === 0, rewrite === undefined)
+  const head = (stored: Stored, made?: string): Buffer =>
+    objectHead(boundary, stored, made ?? stored.transferSyntaxUid, sent++ === 0, rewrite === undefined && made === undefined)
+  const start = async (stored: Stored): Promise<Leaving | undefined> =>
+    stored === first?.stored ? first.leaving : await transcoder.start(stored)
   for (let batch = await set.next(); batch !== undefined; batch = await set.next()) {
-    for (let place = 0; place < batch.length;) {
-      const stored = batch[place]
-      const { memory } = stored
-      if (rewrite !== undefined) {
-        await sendRewritten(set, out, stored, head(stored), rewrite)
-        place++
-      } else if (memory !== undefined) {
-        out.write([head(stored), ...memory])
-        await out.drained()
-        place++
-      } else {
-        const run = together(batch, place)
-        await sendRun(set, out, run, head)
-        place += run.length
-      }
+    if (batch.every(stored => transcoder.stays(stored))) {
+      await sendStored(set, out, batch, head, rewrite)
+      continue
     }
+    // From here on some are made anew, and the next ones begin while one leaves.
+    const steps = startAhead(stepsOf(set, batch, transcoder), transcoder.ahead, async ({ run, other }) => ({ run, leaving: other && await start(other) }))
+    for await (const { run, leaving } of steps) {
+      if (leaving === undefined) await sendStored(set, out, run, head, rewrite)
+      else await sendLeaving(out, leaving, head(leaving.stored, leaving.transferSyntaxUid))
+    }
+    break
   }
   return sent
+}
+
+/** Objects that leave as they are stored, as many as follow each other, or one that may not. */
+interface Step {
+  readonly run: readonly Stored[]
+  readonly other?: Stored
+}
+
+async function * stepsOf (set: ObjectSet, first: readonly Stored[], transcoder: SendOptions['transcoder']): AsyncGenerator<Step> {
+  for (let batch: readonly Stored[] | undefined = first; batch !== undefined; batch = await set.next()) {
+    for (let place = 0; place < batch.length;) {
+      let end = place
+      while (end < batch.length && transcoder.stays(batch[end])) end++
+      if (end > place) yield { run: batch.slice(place, end) }
+      else yield { run: [batch[end]], other: batch[end++] }
+      place = end
+    }
+  }
+}
+
+/** Writes an object that is made anew, as it becomes ready. */
+export async function sendLeaving (out: Outlet, { body }: Leaving, head?: Buffer): Promise<void> {
+  let before = head === undefined ? [] : [head]
+  for await (const pieces of body) {
+    const all = [...before, ...pieces].filter(({ length }) => length > 0)
+    before = []
+    if (all.length === 0) continue
+    out.write(all)
+    await out.drained()
+  }
+}
+
+async function sendStored (set: ObjectSet, out: Outlet, batch: readonly Stored[], head: (stored: Stored) => Buffer, rewrite: Rewrite | undefined): Promise<void> {
+  for (let place = 0; place < batch.length;) {
+    const stored = batch[place]
+    const { memory } = stored
+    if (rewrite !== undefined) {
+      await sendRewritten(set, out, stored, head(stored), rewrite)
+      place++
+    } else if (memory !== undefined) {
+      out.write([head(stored), ...memory])
+      await out.drained()
+      place++
+    } else {
+      const run = together(batch, place)
+      await sendRun(set, out, run, head)
+      place += run.length
+    }
+  }
 }
 
 /** Objects that lie one after the other in the same file, from `place` on. */

@@ -26,6 +26,12 @@ export interface FrameMap {
    * @throws RequestError FRAME_UNKNOWN
    */
   ranges (frame: number): readonly Range[]
+  /** Of the pixel data element: Float and Double Float Pixel Data are others. */
+  readonly tag: number
+  /** What that is written as (see `vrCode`); 0 where the form doesn't say. */
+  readonly vr: number
+  /** Where the pixel data element ends, its delimiter included. */
+  end (): Promise<number>
 }
 
 /** Reads `length` bytes at `offset` of the data set; fewer only at its end. */
@@ -66,18 +72,20 @@ export async function mapFrames (read: Read, object: PixelObject): Promise<Frame
 
   const bytes = new Window(read, datasetBytes)
   const { pixels, offsets, lengths } = await findPixels(bytes, object)
-  if (pixels.length !== UNDEFINED) return native(pixels, object, count)
+  const { tag, vr } = pixels
+  if (pixels.length !== UNDEFINED) return { ...native(pixels, object, count), tag, vr, end: async () => pixels.value + pixels.length }
   if (VIDEO.test(transferSyntaxUid)) throw notOffered('a frame of a video cannot be given alone', transferSyntaxUid)
 
   if (count > FRAGMENTS_MAX) throw malformed('too many frames', pixels.value)
   const table = await bytes.head(pixels.value, ITEM)
   const start = table.value + table.length
   if (offsets !== undefined && lengths !== undefined && offsets.length === 8 * count && lengths.length === 8 * count) {
-    return byExtendedTable(await bytes.range(offsets), await bytes.range(lengths), start, datasetBytes, count)
+    const map = byExtendedTable(await bytes.range(offsets), await bytes.range(lengths), start, datasetBytes, count)
+    return { ...map, tag, vr, end: async () => (await walkFragments(bytes, start)).end }
   }
-  const fragments = await walkFragments(bytes, start)
+  const { fragments, end } = await walkFragments(bytes, start)
   const basic = table.length === 4 * count && count > 1 ? await bytes.range({ offset: table.value, length: table.length }) : undefined
-  return byFragments(await group(bytes, fragments, start, basic, count))
+  return { ...byFragments(await group(bytes, fragments, start, basic, count)), tag, vr, end: async () => end }
 }
 
 /** The object through a small window, so that neighbouring heads cost one read. */
@@ -125,6 +133,8 @@ class Window {
   }
 }
 
+type Frames = Pick<FrameMap, 'count' | 'ranges'>
+
 interface Pixels { readonly pixels: ElementHead, readonly offsets?: Range, readonly lengths?: Range }
 
 async function findPixels (bytes: Window, { transferSyntaxUid, pixelOffset }: PixelObject): Promise<Pixels> {
@@ -154,7 +164,7 @@ function samples (head: DicomJson): number {
   return photometric === 'YBR_FULL_422' || photometric === 'YBR_PARTIAL_422' ? 2 : whole(head, '00280002') ?? 1
 }
 
-function native (pixels: ElementHead, { head, datasetBytes, transferSyntaxUid }: PixelObject, count: number): FrameMap {
+function native (pixels: ElementHead, { head, datasetBytes, transferSyntaxUid }: PixelObject, count: number): Frames {
   const bits = (whole(head, '00280010') ?? 0) * (whole(head, '00280011') ?? 0) * samples(head) * (whole(head, '00280100') ?? 0)
   if (bits === 0) throw malformed('pixels without rows, columns or bits', pixels.value)
   if (bits % 8 !== 0 && count > 1) throw notOffered('frames of single bits that begin inside of a byte', transferSyntaxUid)
@@ -165,7 +175,7 @@ function native (pixels: ElementHead, { head, datasetBytes, transferSyntaxUid }:
   return frameMap(count, frame => [{ offset: pixels.value + (frame - 1) * length, length }])
 }
 
-function byExtendedTable (offsets: DataView, lengths: DataView, start: number, end: number, count: number): FrameMap {
+function byExtendedTable (offsets: DataView, lengths: DataView, start: number, end: number, count: number): Frames {
   return frameMap(count, frame => {
     const offset = start + Number(offsets.getBigUint64(8 * (frame - 1), true)) + ITEM_HEAD_BYTES
     const length = Number(lengths.getBigUint64(8 * (frame - 1), true))
@@ -175,16 +185,17 @@ function byExtendedTable (offsets: DataView, lengths: DataView, start: number, e
 }
 
 /** Item heads one after the other, to the delimiter or, where a writer forgot it, to the end. */
-async function walkFragments (bytes: Window, start: number): Promise<Range[]> {
+async function walkFragments (bytes: Window, start: number): Promise<{ fragments: Range[], end: number }> {
   const fragments: Range[] = []
-  for (let at = start; at < bytes.end;) {
+  let at = start
+  while (at < bytes.end) {
     const head = await bytes.head(at, ITEM, SEQUENCE_END)
-    if (head.tag === SEQUENCE_END) break
+    if (head.tag === SEQUENCE_END) return { fragments, end: head.value }
     if (fragments.length >= FRAGMENTS_MAX) throw malformed('too many fragments', at)
     fragments.push({ offset: head.value, length: head.length })
     at = head.value + head.length
   }
-  return fragments
+  return { fragments, end: at }
 }
 
 /** Which fragments make which frame: by the table, by their number, or by how coded frames begin. */
@@ -219,11 +230,11 @@ function beginsImage (bytes: Uint8Array): boolean {
   return (first === 0xff && (second === 0x4f || second === 0x0a)) || (first === 0 && second === 0 && third === 0 && bytes[3] === 0x0c)
 }
 
-function byFragments (frames: readonly Range[][]): FrameMap {
+function byFragments (frames: readonly Range[][]): Frames {
   return frameMap(frames.length, frame => frames[frame - 1]!)
 }
 
-function frameMap (count: number, ranges: (frame: number) => readonly Range[]): FrameMap {
+function frameMap (count: number, ranges: (frame: number) => readonly Range[]): Frames {
   return {
     count,
     ranges (frame) {

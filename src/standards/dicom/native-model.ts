@@ -47,7 +47,8 @@ function content ({ vr, Value, InlineBinary, BulkDataURI }: JsonElement): string
 function personName (name: PersonName, number: number): string {
   const groups = (['Alphabetic', 'Ideographic', 'Phonetic'] as const).map(group => {
     const whole = name[group]
-    return whole === undefined ? '' : `<${group}>${components(whole)}</${group}>`
+    const text = whole === undefined ? '' : components(whole)
+    return text === '' ? '' : `<${group}>${text}</${group}>`
   })
   return `<PersonName number="${number}">${groups.join('')}</PersonName>`
 }

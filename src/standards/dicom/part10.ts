@@ -18,6 +18,7 @@ export const IMPLEMENTATION_VERSION_NAME = 'DRIMBOX_EDGE_1'
 const PREAMBLE_BYTES = 128
 const PREFIX = 'DICM'
 
+const META_GROUP_LENGTH = 0x00020000
 const MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
 const MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
 const TRANSFER_SYNTAX_UID = 0x00020010
@@ -74,6 +75,38 @@ function writeHead (bytes: Buffer, at: number, element: number, vr: string, leng
   bytes.writeUInt16LE(element, at + 2)
   bytes.write(vr, at + 4, 'latin1')
   return bytes.writeUInt16LE(length, at + 6)
+}
+
+/**
+ * The head of a file whose data set has been written anew: all but its transfer syntax stays.
+ *
+ * @param head of the whole file, up to its data set
+ * @throws RequestError DATA_MALFORMED
+ */
+export function withTransferSyntax (head: Buffer, transferSyntaxUid: string): Buffer {
+  const form = formOf(EXPLICIT_LE)
+  const element = newHead()
+  const uid = Buffer.from(transferSyntaxUid.length % 2 === 0 ? transferSyntaxUid : transferSyntaxUid + '\0', 'latin1')
+  const syntax = Buffer.alloc(8)
+  writeHead(syntax, 0, TRANSFER_SYNTAX_UID % 0x10000, 'UI', uid.length)
+  const start = metaOffset(head)
+  const pieces: Buffer[] = []
+  let isThere = false
+  for (let at = start; at < head.length;) {
+    if (!readHead(head, at, head.length, form, element)) throw malformed('the file meta information is cut', at)
+    const end = endOf(head, element, head.length, form)
+    if (!isThere && element.tag >= TRANSFER_SYNTAX_UID) {
+      pieces.push(syntax, uid)
+      isThere = true
+    }
+    if (element.tag !== META_GROUP_LENGTH && element.tag !== TRANSFER_SYNTAX_UID) pieces.push(head.subarray(at, end))
+    at = end
+  }
+  if (!isThere) pieces.push(syntax, uid)
+  const length = Buffer.alloc(12)
+  writeHead(length, 0, 0, 'UL', 4)
+  length.writeUInt32LE(pieces.reduce((sum, piece) => sum + piece.length, 0), 8)
+  return Buffer.concat([head.subarray(0, start), length, ...pieces])
 }
 
 /**

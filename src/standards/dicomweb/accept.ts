@@ -32,6 +32,8 @@ export interface Offer {
   readonly type: string
   readonly inner?: string
   readonly transferSyntax?: string
+  /** Only for ranges with a transfer syntax, an asterisk among them; or only for those that name this one. */
+  readonly onlyIf?: 'syntax-given' | 'syntax-named'
 }
 
 /** In which transfer syntaxes objects may leave, in multipart or as one single part. */
@@ -108,6 +110,14 @@ export function objectAccept (ranges: readonly MediaRange[], mediaType: string, 
   })
 }
 
+/**
+ * The transfer syntaxes that are liked better than just any, most liked first: worth asking for. Empty
+ * where anything will do as well.
+ */
+export function wishedSyntaxes ({ accepts, preference }: ObjectAccept): readonly string[] {
+  return preference.filter(uid => accepts(uid) > accepts('*'))
+}
+
 function formAccept (ranges: readonly MediaRange[], form: Offer): ObjectAccept {
   const accepts = (transferSyntax: string) => quality(ranges, { ...form, transferSyntax })
   const named = ranges
@@ -127,6 +137,7 @@ function quality (ranges: readonly MediaRange[], offer: Offer): number {
   for (const range of ranges) {
     if (!fits(range, offer)) continue
     if (range.transferSyntax !== undefined && range.transferSyntax !== '*' && range.transferSyntax !== offer.transferSyntax) continue
+    if (offer.onlyIf !== undefined && (range.transferSyntax === undefined || (offer.onlyIf === 'syntax-named' && range.transferSyntax === '*'))) continue
     if (best === undefined || specificity(range) > specificity(best)) best = range
   }
   return best?.q ?? 0

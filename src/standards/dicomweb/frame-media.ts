@@ -1,8 +1,8 @@
 /**
- * Under which media types the frames of a stored object may leave, as they are stored.
+ * Under which media types the frames of a stored object may leave.
  *
  * Source: DICOM PS3.18 §8.7.3.3, Tables 8.7.3-4 (uncompressed) and 8.7.3-5 (compressed), and §10.4.4.
- * Makes the offers that accept.ts chooses from. Changes no pixel: transcoding adds its own offers.
+ * Makes the offers that accept.ts chooses from. What can be made at all, it is told.
  */
 
 import type { Offer } from './accept.ts'
@@ -33,24 +33,60 @@ export const frameMediaTypes: ReadonlyMap<string, string> = new Map(
   Object.entries(COMPRESSED).flatMap(([mediaType, syntaxes]) => syntaxes.map(last => [`1.2.840.10008.1.2.${last}`, mediaType]))
 )
 
-/**
- * In which ways frames stored in this transfer syntax may leave, ours first: under their own name,
- * then as an octet stream, then, for callers that accept nothing but application/dicom as the
- * national samples do, inside the whole instance (docs/standards/dicomweb.md, "Frames").
- *
- * @param single whether one frame was asked, so that a single part may carry it
- */
-export function frameOffers (storedSyntax: string, single: boolean): readonly Offer[] {
-  const instance: Offer = { type: 'multipart/related', inner: 'application/dicom', transferSyntax: storedSyntax }
-  // Their bytes would have to be swapped or inflated before a frame can be cut out.
-  if (storedSyntax === EXPLICIT_BE || storedSyntax === DEFLATED_LE) return [instance]
+/** Compressed media types, each with the transfer syntax that it means where a caller names none (Table 8.7.3-5). */
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ['image/jpeg', '1.2.840.10008.1.2.4.70'], ['image/dicom-rle', '1.2.840.10008.1.2.5'], ['image/jls', '1.2.840.10008.1.2.4.80'],
+  ['image/jp2', '1.2.840.10008.1.2.4.90'], ['image/jphc', '1.2.840.10008.1.2.4.201']
+])
 
-  const transferSyntax = UNCOMPRESSED.has(storedSyntax) ? EXPLICIT_LE : storedSyntax
-  const named = frameMediaTypes.get(storedSyntax)
-  const types = named === undefined ? ['application/octet-stream'] : [named, 'application/octet-stream']
+/** A way in which frames may leave. */
+export interface FrameOffer extends Offer {
+  readonly transferSyntax: string
+  /** Bytes as they are stored. */
+  readonly asStored: boolean
+}
+
+export interface FrameOffers {
+  readonly stored: string
+  /** What the frames can be made into, ours first. */
+  readonly makeable: readonly string[]
+  /** Whether something is lost by making this one. */
+  readonly loses: (transferSyntaxUid: string) => boolean
+  /** Whether one frame was asked, so that a single part may carry it. */
+  readonly single: boolean
+}
+
+/**
+ * In which ways frames may leave, ours first: as stored under their own name, as stored in octets,
+ * then made into something else.
+ *
+ * Octets without a transfer syntax mean uncompressed ones (Table 8.7.3-4,
+ * docs/decisions/0003-accept-without-transfer-syntax.md): compressed frames leave as octets only for
+ * those who gave a transfer syntax, unless there is no other way. What loses something is made for
+ * those alone who named it.
+ */
+export function frameOffers ({ stored, makeable, loses, single }: FrameOffers): readonly FrameOffer[] {
+  const isUncompressed = UNCOMPRESSED.has(stored)
+  const named = frameMediaTypes.get(stored)
+  const canOctets = makeable.includes(EXPLICIT_LE)
+  const offers: Omit<FrameOffer, 'type'>[] = []
+  // The bytes of the others would have to be swapped or inflated before a frame can be cut out.
+  if (stored !== EXPLICIT_BE && stored !== DEFLATED_LE) {
+    const transferSyntax = isUncompressed ? EXPLICIT_LE : stored
+    if (named !== undefined) offers.push({ inner: named, transferSyntax, asStored: true })
+    offers.push({ inner: OCTETS, transferSyntax, asStored: true, ...!isUncompressed && canOctets && { onlyIf: 'syntax-given' } })
+  }
+  if (!isUncompressed && canOctets) offers.push({ inner: OCTETS, transferSyntax: EXPLICIT_LE, asStored: false })
+  for (const transferSyntax of makeable) {
+    const inner = frameMediaTypes.get(transferSyntax)
+    if (inner === undefined || transferSyntax === stored) continue
+    const isDefault = DEFAULTS.get(inner) === transferSyntax
+    offers.push({ inner, transferSyntax, asStored: false, ...loses(transferSyntax) ? { onlyIf: 'syntax-named' } : !isDefault && { onlyIf: 'syntax-given' } })
+  }
   return [
-    ...types.map(inner => ({ type: 'multipart/related', inner, transferSyntax })),
-    ...single ? types.map(type => ({ type, transferSyntax })) : [],
-    instance
+    ...offers.map(offer => ({ ...offer, type: 'multipart/related' })),
+    ...single ? offers.map(({ inner, ...offer }) => ({ ...offer, type: inner as string })) : []
   ]
 }
+
+const OCTETS = 'application/octet-stream'

@@ -37,8 +37,8 @@ export interface ScpOptions {
   readonly titles: readonly string[]
   /** May this caller talk to us? Asked after the title that he called was found to be ours. */
   readonly admit: (caller: Caller) => Admission
-  /** Our order of preference among what is offered. */
-  readonly transferSyntaxes: readonly string[]
+  /** Our order of preference among what is offered; asked for with each association where it may change. */
+  readonly transferSyntaxes: readonly string[] | (() => readonly string[])
   /** Storage classes, and Verification. */
   readonly abstractSyntaxes: ReadonlySet<string>
   readonly onStore: StoreHandler
@@ -200,7 +200,7 @@ class Desk {
       address,
       timers: this.timers,
       limits: this.#limits,
-      transferSyntaxes,
+      get transferSyntaxes () { return typeof transferSyntaxes === 'function' ? transferSyntaxes() : transferSyntaxes },
       abstractSyntaxes,
       onStore,
       onRequest: request => { onRequest?.(request, address) },

@@ -41,6 +41,8 @@ export interface Jpeg2000Header extends Size {
   readonly highThroughput: boolean
   /** Samples are two's complement. */
   readonly signed: boolean
+  /** The wavelet is the one without loss. */
+  readonly reversible: boolean
   /** The first three components went through RCT or ICT. */
   readonly colourTransform: boolean
   /** The codestream itself, without the boxes of a JP2 file if there were any. */
@@ -152,6 +154,7 @@ function readJpeg2000 (view: DataView, codestream: Uint8Array): Jpeg2000Header {
   const size = sizes(view, 6)
   let highThroughput = false
   let colourTransform: boolean | undefined
+  let reversible = false
   for (let at = 4 + view.getUint16(4); ;) {
     const marker = view.getUint16(at)
     if (marker === 0xff90) break // SOT: the first tile
@@ -164,12 +167,13 @@ function readJpeg2000 (view: DataView, codestream: Uint8Array): Jpeg2000Header {
       const levels = view.getUint8(at + 9)
       if (layers < 1 || layers > LAYERS_MAX || levels > LEVELS_MAX) throw unreadable('a JPEG 2000 frame of too many layers or levels', { layers, levels })
       colourTransform = view.getUint8(at + 8) === 1
+      reversible = view.getUint8(at + 13) === 1
       if ((view.getUint8(at + 12) & 0x40) !== 0) highThroughput = true // T.814 §A.4: HT code-blocks
     }
     at += 2 + length
   }
   if (colourTransform === undefined) throw unreadable('a JPEG 2000 frame without coding style')
-  return { coding: 'jpeg-2000', ...size, highThroughput, colourTransform, codestream }
+  return { coding: 'jpeg-2000', ...size, highThroughput, reversible, colourTransform, codestream }
 }
 
 /** T.800 §A.5.1; `at` is that of Rsiz. */

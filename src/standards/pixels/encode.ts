@@ -19,15 +19,16 @@ import { encodeJpegLs } from './jpeg-ls.ts'
 import type { Frame, PixelFormat } from './pixel-format.ts'
 import { DEFLATED_IMAGE_FRAME, HTJ2K, HTJ2K_LOSSLESS, HTJ2K_LOSSLESS_RPCL, JPEG_LOSSLESS_ANY, canEncode } from './pixel-syntaxes.ts'
 import { encodeRle } from './rle.ts'
+import { words } from './samples.ts'
 
 export interface EncodeOptions {
   /** JPEG: 1 to 100, as libjpeg scales its tables. */
   readonly quality?: number
   /** JPEG-LS near-lossless: greatest error of a sample, in steps of its value, from 1. */
   readonly near?: number
-  /** JPEG 2000 lossy: how many times smaller than the native frame. */
+  /** JPEG 2000 lossy: how many times smaller than the bits stored. */
   readonly ratio?: number
-  /** HTJ2K lossy: step of quantization, as a part of the range of a sample. */
+  /** HTJ2K lossy: step of quantization, in steps of a sample's value. */
   readonly step?: number
 }
 
@@ -36,7 +37,7 @@ export interface EncodeOptions {
  * (the ESR's position paper of 2011 gives ratios of 5 to 15 for JPEG and JPEG 2000, by modality), and
  * are no judgement on a given picture.
  */
-export const ENCODE_DEFAULTS = { quality: 90, near: 2, ratio: 8, step: 1 / 512 } as const satisfies Required<EncodeOptions>
+export const ENCODE_DEFAULTS = { quality: 90, near: 2, ratio: 8, step: 4 } as const satisfies Required<EncodeOptions>
 
 /**
  * Encodes one frame.
@@ -60,35 +61,41 @@ export async function encodeFrame (frame: Frame, transferSyntaxUid: string, opti
       return { pixels: encodeRle(pixels, format), format }
     case JPEG_BASELINE:
     case JPEG_EXTENDED:
-      return encodeLossy(pixels, format, options.quality ?? ENCODE_DEFAULTS.quality)
+      return encodeLossy(narrow(pixels, format), format, options.quality ?? ENCODE_DEFAULTS.quality)
     case JPEG_LOSSLESS:
     case JPEG_LOSSLESS_ANY:
       return { pixels: encodeJpegLossless(pixels, format, precisionOf(format)), format }
     case JPEG_LS_LOSSLESS:
       return { pixels: await encodeJpegLs(pixels, format, precisionOf(format), 0), format }
     case JPEG_LS_LOSSY:
-      return { pixels: await encodeJpegLs(pixels, format, precisionOf(format), options.near ?? ENCODE_DEFAULTS.near), format }
+      return encodeNear(pixels, format, Math.max(1, Math.round(options.near ?? ENCODE_DEFAULTS.near)))
     case JPEG_2000_LOSSLESS:
-      return { pixels: await encodeJpeg2000(pixels, format, undefined), format: transformed(format, 'YBR_RCT') }
+      return { pixels: await encodeJpeg2000(narrow(pixels, format), format, undefined), format: transformed(format, 'YBR_RCT') }
     case JPEG_2000:
-      return { pixels: await encodeJpeg2000(pixels, format, options.ratio ?? ENCODE_DEFAULTS.ratio), format: transformed(format, 'YBR_ICT') }
+      return { pixels: await encodeJpeg2000(narrow(pixels, format), format, options.ratio ?? ENCODE_DEFAULTS.ratio), format: transformed(format, 'YBR_ICT') }
     case HTJ2K_LOSSLESS:
     case HTJ2K_LOSSLESS_RPCL:
-      return { pixels: await encodeHtJpeg2000(pixels, format, transferSyntaxUid === HTJ2K_LOSSLESS_RPCL, undefined), format: transformed(format, 'YBR_RCT') }
+      return { pixels: await encodeHtJpeg2000(narrow(pixels, format), format, transferSyntaxUid === HTJ2K_LOSSLESS_RPCL, undefined), format: transformed(format, 'YBR_RCT') }
     case HTJ2K:
-      return { pixels: await encodeHtJpeg2000(pixels, format, false, options.step ?? ENCODE_DEFAULTS.step), format: transformed(format, 'YBR_ICT') }
+      return { pixels: await encodeHtJpeg2000(narrow(pixels, format), format, false, options.step ?? ENCODE_DEFAULTS.step), format: transformed(format, 'YBR_ICT') }
     default:
       return { pixels: Buffer.from(pixels), format }
   }
 }
 
+/** Lossy JPEG and JPEG 2000 take samples of up to 8 bits as bytes, whatever Bits Allocated says. */
+function narrow (native: Buffer, { bitsAllocated, bitsStored }: PixelFormat): Buffer {
+  return bitsAllocated === 16 && bitsStored <= 8 ? Buffer.from(Uint8Array.from(words(native, 2, false))) : native
+}
+
 /** Of 8 bits as YBR_FULL_422, else of 12, which are then the Bits Stored: what is lossy may go beyond fewer. */
 function encodeLossy (pixels: Buffer, format: PixelFormat, quality: number): Frame {
-  const precision = format.bitsAllocated === 8 ? 8 : 12
+  const precision = format.bitsStored === 8 ? 8 : 12
   return {
     pixels: encodeJpegLossy(pixels, format, precision, Math.min(100, Math.max(1, Math.round(quality)))),
     format: {
       ...format,
+      bitsAllocated: precision === 8 ? 8 : 16,
       bitsStored: precision,
       highBit: precision - 1,
       photometric: format.samples === 3 ? 'YBR_FULL_422' : format.photometric
@@ -96,12 +103,19 @@ function encodeLossy (pixels: Buffer, format: PixelFormat, quality: number): Fra
   }
 }
 
+/** Values may go up to all that the code can hold, which are then the Bits Stored. */
+async function encodeNear (pixels: Buffer, format: PixelFormat, near: number): Promise<Frame> {
+  const precision = precisionOf(format)
+  return { pixels: await encodeJpegLs(pixels, format, precision, near), format: { ...format, bitsStored: precision, highBit: precision - 1 } }
+}
+
 /**
  * Bits of a sample in a code that knows no sign: signed ones go as all their allocated bits, since
- * readers (DCMTK, viewers in a browser) take what comes out as two's complement of that width.
+ * readers (DCMTK, viewers in a browser) take what comes out as two's complement of that width. Two
+ * bytes hold more than 8 bits, or DCMTK and GDCM refuse the frame.
  */
 function precisionOf ({ bitsAllocated, bitsStored, signed }: PixelFormat): number {
-  return signed ? bitsAllocated : Math.max(2, bitsStored)
+  return signed ? bitsAllocated : Math.max(bitsAllocated === 16 ? 9 : 2, bitsStored)
 }
 
 function transformed (format: PixelFormat, photometric: string): PixelFormat {

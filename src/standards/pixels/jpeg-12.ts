@@ -26,7 +26,7 @@ export function decodeJpeg12 (coded: Uint8Array, header: JpegHeader): Decoded {
   const out = words(bytes, 2, false)
   readScans(coded, ids, scan => decodeScan(coded, scan, header, out))
   finish(bytes, out)
-  return { bytes, bytesPerSample: 2, precision }
+  return { bytes, bytesPerSample: 2, precision, lossy: true }
 }
 
 function decodeScan (coded: Uint8Array, scan: Scan, header: JpegHeader, out: Words): number {

@@ -11,7 +11,6 @@ import type { Decoded } from './samples.ts'
 import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
 
 interface FrameInfo { width: number, height: number, bitsPerSample: number, componentCount: number, isSigned: boolean }
-interface Point { x: number, y: number }
 
 interface Decoder extends Bound {
   getEncodedBuffer (bytes: number): Uint8Array
@@ -29,15 +28,13 @@ interface Encoder extends Bound {
 }
 
 interface OpenJpegEncoder extends Encoder {
-  /** Lossy: the rate is kept by {@link setCompressionRatio}. */
-  setQuality (lossless: boolean, rate: number): void
-  setCompressionRatio (ratio: number): void
+  setQuality (lossless: boolean, layers: number): void
+  setCompressionRatio (layer: number, ratio: number): void
 }
 
 interface OpenJphEncoder extends Encoder {
-  /** Lossy: step of quantization, as a part of the range of a sample. */
+  /** Lossy: the step as a part of the range of a sample. */
   setQuality (lossless: boolean, quantizationStep: number): void
-  setBlockDimensions (size: Point): void
   setTLMMarker (written: boolean): void
   setTilePartDivisionsAtResolutions (divided: boolean): void
 }
@@ -57,7 +54,7 @@ const RPCL = 2
 const PRECISION_MAX = 16
 
 export async function decodeJpeg2000 (header: Jpeg2000Header): Promise<Decoded> {
-  const { codestream, components, columns, rows, precision } = header
+  const { codestream, components, columns, rows, precision, signed, reversible } = header
   if (precision > PRECISION_MAX) throw unreadable('JPEG 2000 samples of more bits than are decoded here', { precision })
   const bytesPerSample = precision > 8 ? 2 : 1
   const decode = (decoder: Decoder): Decoded => {
@@ -65,7 +62,7 @@ export async function decodeJpeg2000 (header: Jpeg2000Header): Promise<Decoded> 
     decoder.decode()
     const bytes = Buffer.from(decoder.getDecodedBuffer())
     if (bytes.length !== rows * columns * components * bytesPerSample) throw unreadable('the codec gave another number of pixels', { bytes: bytes.length })
-    return { bytes, bytesPerSample, precision }
+    return { bytes, bytesPerSample, precision, signed, lossy: !reversible }
   }
   return header.highThroughput
     ? openJph.lend(({ HTJ2KDecoder }) => withBound(new HTJ2KDecoder(), decode))
@@ -75,13 +72,13 @@ export async function decodeJpeg2000 (header: Jpeg2000Header): Promise<Decoded> 
 /**
  * @param pixels samples side by side, of one byte up to 8 bits and of two above; three of them are
  *   taken as RGB and go through RCT (lossless) or ICT
- * @param ratio of compression that a lossy frame should reach; undefined is lossless
+ * @param ratio of the bits stored to those of a lossy frame; undefined is lossless
  */
 export function encodeJpeg2000 (pixels: Uint8Array, format: PixelFormat, ratio: number | undefined): Promise<Buffer> {
   return openJpeg.lend(({ J2KEncoder }) => withBound(new J2KEncoder(), encoder => {
     encoder.getDecodedBuffer(frameInfo(format)).set(pixels)
-    encoder.setQuality(ratio === undefined, 0)
-    if (ratio !== undefined) encoder.setCompressionRatio(ratio)
+    encoder.setQuality(ratio === undefined, 1)
+    encoder.setCompressionRatio(0, ratio ?? 0)
     encoder.setProgressionOrder(LRCP)
     encoder.setDecompositions(levels(format))
     encoder.encode()
@@ -91,18 +88,19 @@ export function encodeJpeg2000 (pixels: Uint8Array, format: PixelFormat, ratio: 
 
 /**
  * @param rpcl by resolution, with the tile-part lengths that the transfer syntax of that name wants
- * @param step of quantization, as a part of the range of a sample; undefined is lossless
+ * @param step of quantization, in steps of a sample's value; undefined is lossless
  */
 export function encodeHtJpeg2000 (pixels: Uint8Array, format: PixelFormat, rpcl: boolean, step: number | undefined): Promise<Buffer> {
   return openJph.lend(({ HTJ2KEncoder }) => withBound(new HTJ2KEncoder(), encoder => {
     encoder.getDecodedBuffer(frameInfo(format)).set(pixels)
-    encoder.setQuality(step === undefined, step ?? 0)
+    encoder.setQuality(step === undefined, (step ?? 0) / 2 ** format.bitsStored)
     encoder.setProgressionOrder(rpcl ? RPCL : LRCP)
     if (rpcl) {
       encoder.setTLMMarker(true)
       encoder.setTilePartDivisionsAtResolutions(true)
     }
-    encoder.setDecompositions(levels(format))
+    // Without a level, OpenJPH gets pixels wrong (seen in 2.4.11: the last one of 8 by 8).
+    encoder.setDecompositions(Math.max(1, levels(format)))
     encoder.encode()
     return Buffer.from(encoder.getEncodedBuffer())
   }))
@@ -114,9 +112,9 @@ function frameInfo ({ rows, columns, samples, bitsStored, signed }: PixelFormat)
   }
 }
 
-/** Five, fewer for a picture so small that its lowest resolution would vanish; RPCL wants it at 64 pixels or less. */
+/** Five, fewer for a picture so small that its lowest resolution would vanish; RPCL wants that one at 64 pixels or less. */
 function levels ({ rows, columns }: PixelFormat): number {
-  const least = Math.max(0, Math.floor(Math.log2(Math.min(rows, columns))))
+  const most = Math.floor(Math.log2(Math.min(rows, columns)))
   const wanted = Math.max(5, Math.ceil(Math.log2(Math.max(rows, columns) / 64)))
-  return Math.min(wanted, least)
+  return Math.min(wanted, most)
 }

@@ -18,6 +18,7 @@ interface Decoder extends Bound {
   getDecodedBuffer (): Uint8Array
   /** 0 by plane, 1 by line, 2 by sample; CharLS gives the last two side by side. */
   getInterleaveMode (): number
+  getNearLossless (): number
 }
 
 interface Encoder extends Bound {
@@ -45,7 +46,8 @@ export function decodeJpegLs (coded: Uint8Array, header: JpegLsHeader): Promise<
     return {
       bytes: byPlane ? interleave(bytes, { rows, columns, samples: components, bitsAllocated: bytesPerSample * 8 }) : bytes,
       bytesPerSample,
-      precision
+      precision,
+      lossy: decoder.getNearLossless() > 0
     }
   }))
 }

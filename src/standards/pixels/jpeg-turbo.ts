@@ -38,7 +38,7 @@ export function decodeJpeg8 (coded: Uint8Array, header: JpegHeader, isYcc: boole
     decoder.decode()
     const bytes = Buffer.from(decoder.getDecodedBuffer())
     if (bytes.length !== rows * columns * components) throw unreadable('the codec gave another number of pixels', { bytes: bytes.length })
-    return { bytes, bytesPerSample: 1, precision: 8 }
+    return { bytes, bytesPerSample: 1, precision: 8, lossy: true }
   }))
 }
 

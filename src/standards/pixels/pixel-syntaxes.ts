@@ -79,12 +79,18 @@ const isFullColour = ({ samples, photometric }: PixelFormat): boolean => samples
 /** Indices of a palette mean nothing once they are blurred. */
 const mayBlur: Test = format => isGrey(format) || isFullColour(format)
 
-/** PS3.5 §8.2.1 to §8.2.14, less what the codecs here can't do: JPEG 2000 of three samples of 16 bits. */
+/** PS3.5 §8.2.1 and §8.2.3. */
 const lossless: Test = format => isUpTo16(format) && (format.samples === 1 || isFullColour(format))
-const wavelet: Test = format => lossless(format) && (format.samples === 1 || (isBytes(format) && !format.signed))
+/**
+ * PS3.5 §8.2.4 and §8.2.14, less what the codecs here can't do: signed samples of up to 8 bits, and
+ * three samples other than RGB of 8 bits.
+ */
+const wavelet: Test = ({ bitsAllocated, bitsStored, samples, signed, photometric }) =>
+  (bitsAllocated === 8 || bitsAllocated === 16) && !(signed && bitsStored <= 8) && (samples === 1 || (bitsAllocated === 8 && photometric === 'RGB'))
 /** JPEG knows no sign, and its samples are of 8 or 12 bits: of fewer, a loss could go beyond Bits Stored. */
-const isLossy8: Test = format => isBytes(format) && format.bitsStored === 8 && !format.signed && mayBlur(format)
-const isLossy12: Test = format => format.bitsAllocated === 16 && format.bitsStored <= 12 && !format.signed && isGrey(format)
+const isLossy8: Test = format => isUpTo16(format) && format.bitsStored === 8 && !format.signed &&
+  (isGrey(format) || (isBytes(format) && isFullColour(format)))
+const isLossy12: Test = format => format.bitsAllocated === 16 && format.bitsStored > 8 && format.bitsStored <= 12 && !format.signed && isGrey(format)
 
 const ENCODABLE: ReadonlyMap<string, Test> = new Map<string, Test>([
   [EXPLICIT_LE, () => true],
@@ -98,7 +104,8 @@ const ENCODABLE: ReadonlyMap<string, Test> = new Map<string, Test>([
   [JPEG_LOSSLESS_ANY, lossless],
   [JPEG_LOSSLESS, lossless],
   [JPEG_LS_LOSSLESS, lossless],
-  [JPEG_LS_LOSSY, format => lossless(format) && mayBlur(format)],
+  // A small error would turn the greatest positive number into the least negative one.
+  [JPEG_LS_LOSSY, format => lossless(format) && mayBlur(format) && !format.signed],
   [JPEG_2000_LOSSLESS, wavelet],
   [JPEG_2000, format => wavelet(format) && mayBlur(format)],
   [HTJ2K_LOSSLESS, wavelet],

@@ -19,6 +19,10 @@ export interface Decoded {
   readonly bytesPerSample: 1 | 2 | 4
   /** Bits of a sample in the codestream. */
   readonly precision: number
+  /** The codestream knows a sign, so that samples are numbers already and not bits of a number. */
+  readonly signed?: boolean
+  /** Values may have gone beyond their range: they are brought back to it, where bits would turn over. */
+  readonly lossy?: boolean
 }
 
 /**
@@ -29,7 +33,7 @@ export interface Decoded {
  * what Pixel Representation says, whatever the codestream says of it (as GDCM and pydicom do with
  * JPEG 2000 frames that were coded unsigned by mistake).
  */
-export function fitSamples ({ bytes, bytesPerSample, precision }: Decoded, format: PixelFormat): { bytes: Buffer, bitsAllocated: number, bitsStored: number } {
+export function fitSamples ({ bytes, bytesPerSample, precision, signed = false, lossy = false }: Decoded, format: PixelFormat): { bytes: Buffer, bitsAllocated: number, bitsStored: number } {
   const bitsAllocated = precision <= format.bitsAllocated ? format.bitsAllocated : precision <= 16 ? 16 : 32
   // A data set that promises 8 bits around a codestream of 12 is wrong in both numbers.
   const bitsStored = bitsAllocated === format.bitsAllocated ? format.bitsStored : precision
@@ -37,8 +41,14 @@ export function fitSamples ({ bytes, bytesPerSample, precision }: Decoded, forma
   const count = bytes.length / bytesPerSample
   const out = allocate(count * width)
   if (width === bytesPerSample) out.set(bytes)
-  else widen(bytes, bytesPerSample, out, width)
-  clean(out, width, Math.min(precision, bitsStored), precision, format.signed)
+  else widen(bytes, bytesPerSample, out, width, signed)
+  if (lossy && (format.signed || !signed)) {
+    // Two's complement that was coded as if it had no sign gets it back first.
+    if (!signed) clean(out, width, precision, precision, format.signed)
+    clamp(out, width, Math.min(precision, bitsStored), precision, format.signed)
+  } else {
+    clean(out, width, Math.min(precision, bitsStored), precision, format.signed)
+  }
   return { bytes: out, bitsAllocated, bitsStored }
 }
 
@@ -81,8 +91,22 @@ function clean (bytes: Uint8Array, width: 1 | 2 | 4, bits: number, present: numb
   finish(bytes, samples)
 }
 
-function widen (from: Uint8Array, fromWidth: 1 | 2 | 4, to: Uint8Array, toWidth: 1 | 2 | 4): void {
-  const source = words(from, fromWidth, false)
+/** Brings values into the range of so many bits. @param present bits that may be set in an unsigned one */
+function clamp (bytes: Uint8Array, width: 1 | 2 | 4, bits: number, present: number, signed: boolean): void {
+  if (bits === width * 8 || (!signed && bits >= present)) return
+  const samples = words(bytes, width, signed)
+  const least = signed ? -(2 ** (bits - 1)) : 0
+  const most = least + 2 ** bits - 1
+  for (let index = 0; index < samples.length; index++) {
+    const value = samples[index]!
+    if (value < least) samples[index] = least
+    else if (value > most) samples[index] = most
+  }
+  finish(bytes, samples)
+}
+
+function widen (from: Uint8Array, fromWidth: 1 | 2 | 4, to: Uint8Array, toWidth: 1 | 2 | 4, signed: boolean): void {
+  const source = words(from, fromWidth, signed)
   const target = words(to, toWidth, false)
   target.set(source)
   finish(to, target)

@@ -159,6 +159,25 @@ test('what a part lacks is told for that part; the others are stored', async t =
   t.equal(json.status, 400)
 })
 
+test('the answer comes as XML to whoever wants that', async t => {
+  const { url } = await site(t)
+  const answer = await post(url, storeRequest(await filesOf(STUDY)), { accept: 'application/dicom+xml' })
+  t.equal(answer.headers['content-type'], 'application/dicom+xml')
+  const text = answer.body.toString()
+  t.match(text, /<NativeDicomModel/)
+  for (const uid of UIDS) t.ok(text.includes(`<Value number="1">${uid}</Value>`))
+})
+
+test('storing is among the capabilities where it is on, and only there', async t => {
+  for (const enabled of [true, false]) {
+    const { url, box } = await site(t, {}, { enabled })
+    const options = await fetch(url, { method: 'OPTIONS' })
+    t.equal(options.headers.get('allow')?.includes('POST'), enabled)
+    const { paths } = await (await fetch(`${box.dicomweb}/openapi.json`)).json() as { paths: Record<string, object> }
+    t.equal(Object.entries(paths).some(([path, methods]) => path.endsWith('/studies') && 'post' in methods), enabled)
+  }
+})
+
 test('one object may come without multipart', async t => {
   const { url } = await site(t)
   const [file] = await filesOf(STUDY)
