@@ -9,7 +9,8 @@
  * that fails is told with its reason and doesn't take the others with it.
  */
 
-import { mkdir, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Data, LITTLE, WHOLE } from './data.ts'
@@ -48,10 +49,10 @@ async function main (): Promise<boolean> {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
   // A quick run proves the bench, and overwrites no figures.
   const page = resolve(values.page ?? join(ROOT, values.quick ? 'var/bench/quick.md' : 'docs/performance.md'))
-  const folder = join(ROOT, 'var/bench/run')
   const kept = join(ROOT, 'var/bench/kept')
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
+  await mkdir(join(ROOT, 'var/bench'), { recursive: true })
+  const folder = await mkdtemp(join(ROOT, 'var/bench/run-'))
+  process.on('exit', () => { rmSync(folder, { recursive: true, force: true }) })
   await mkdir(kept, { recursive: true })
   if (isInOwnNetwork()) await raiseLoopback()
   else tell('no network namespace on this machine: everything on the common loopback, and no cable')
@@ -73,7 +74,7 @@ async function main (): Promise<boolean> {
     await stopAll()
     await rm(own, { recursive: true, force: true })
     tell(`  ${((performance.now() - began) / 1000).toFixed(0)} s`)
-    await writeReport(page, join(folder, 'rows.json'), { rounds, quick: values.quick, rows: results })
+    await writeReport(page, join(ROOT, `var/bench/rows${values.quick ? '-quick' : ''}.json`), { rounds, quick: values.quick, rows: results })
   }
   tell('')
   for (const { measure, against, value, goal, reached } of results.flatMap(({ goals }) => goals)) {

@@ -38,7 +38,7 @@ export function drawChart ({ title, variants }: Pick<RowResult, 'title' | 'varia
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
       grid: { left: 290, right: 60, top: MARGIN.top, bottom: MARGIN.bottom },
-      xAxis: { type: 'value', name: head, nameLocation: 'middle', nameGap: 20, axisLabel: { fontSize: 10 }, splitLine: { lineStyle: { color: COLOURS.theirs, opacity: 0.25 } }, max: ({ max }: { max: number }) => Math.max(max, (goal?.value ?? 0) * times) * 1.02 },
+      xAxis: { type: 'value', name: head, nameLocation: 'middle', nameGap: 20, axisLabel: { fontSize: 10, showMaxLabel: false }, splitLine: { lineStyle: { color: COLOURS.theirs, opacity: 0.25 } }, max: ({ max }: { max: number }) => Math.max(max, (goal?.value ?? 0) * times) * 1.02 },
       yAxis: { type: 'category', inverse: true, data: bars.map(({ name }) => name), axisTick: { show: false }, axisLabel: { fontSize: 11, width: 275, overflow: 'truncate' } },
       series: [{
         type: 'bar',

@@ -211,7 +211,6 @@ export async function openBench (scope: Scope, operation: Operation, options: Be
   const first = await bench.ask()
   if (first !== '200') throw new Error(`nothing to read warm: ${first}`)
   await bench.rest()
-  bench.rooms.cache.recent.clear()
   bench.control.reset()
   return bench
 }

@@ -13,15 +13,8 @@ import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
 import { discard, DISCARDED, Pack, segmentName } from './pack.ts'
 import { scanPack } from './scan.ts'
-import { RecentBytes } from './stored.ts'
 import type { Completeness } from './completeness.ts'
 
-/**
- * What the newest instances may take in memory, so that readers who keep up never wait for the disk.
- * A few CT images: what is kept for longer outlives the young generation, and collecting it costs more
- * than reading it back from the file would.
- */
-const RECENT_BYTES_MAX = 1 << 20
 /** Times of use are written this often, in milliseconds: they only order the eviction. */
 const TOUCH_EVERY_MS = 60_000
 /** Room is looked at after this many bytes have arrived, as well as every minute. */
@@ -59,7 +52,6 @@ interface Shelf {
 }
 
 export class Cache {
-  readonly recent = new RecentBytes(RECENT_BYTES_MAX)
   /** That have arrived since the start. */
   receivedBytes = 0
   readonly #settings: CacheSettings
@@ -240,7 +232,6 @@ export class Cache {
   async close (): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking?.catch(() => {})
-    this.recent.clear()
     this.#tryIndex(() => { this.#writeTouched() })
     this.#index.close()
   }
