@@ -39,13 +39,13 @@ const scp = await listen({
       }
       return {
         pack: filling.pack,
-        land: async (write, memory) => {
-          landed(await write(), memory)
+        land: async write => {
+          landed(await write())
           return true
         },
-        landNow: (write, memory) => {
+        landNow: write => {
           const stored = write()
-          if (stored !== undefined) landed(stored, memory)
+          if (stored !== undefined) landed(stored)
           return stored !== undefined
         }
       }
@@ -57,8 +57,7 @@ const scp = await listen({
     if (event.type === 'released' || event.type === 'ended') settled = settled.then(settle)
   }
 })
-function landed (stored: Stored, memory: readonly Buffer[] | undefined): void {
-  if (memory !== undefined) cache.recent.keep(stored, memory)
+function landed (stored: Stored): void {
   cache.arrived(stored.length)
 }
 

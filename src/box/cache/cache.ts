@@ -7,21 +7,14 @@
  */
 
 import { randomInt } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
-import { discard, DISCARDED, Pack } from './pack.ts'
+import { discard, DISCARDED, Pack, segmentName } from './pack.ts'
 import { scanPack } from './scan.ts'
-import { RecentBytes } from './stored.ts'
 import type { Completeness } from './completeness.ts'
 
-/**
- * What the newest instances may take in memory, so that readers who keep up never wait for the disk.
- * A few CT images: what is kept for longer outlives the young generation, and collecting it costs more
- * than reading it back from the file would.
- */
-const RECENT_BYTES_MAX = 1 << 20
 /** Times of use are written this often, in milliseconds: they only order the eviction. */
 const TOUCH_EVERY_MS = 60_000
 /** Room is looked at after this many bytes have arrived, as well as every minute. */
@@ -59,7 +52,6 @@ interface Shelf {
 }
 
 export class Cache {
-  readonly recent = new RecentBytes(RECENT_BYTES_MAX)
   /** That have arrived since the start. */
   receivedBytes = 0
   readonly #settings: CacheSettings
@@ -240,7 +232,6 @@ export class Cache {
   async close (): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking?.catch(() => {})
-    this.recent.clear()
     this.#tryIndex(() => { this.#writeTouched() })
     this.#index.close()
   }
@@ -333,10 +324,16 @@ export class Cache {
     for (const series of this.#shelves.values()) yield * series.values()
   }
 
-  /** Compares the index with the folders: rows without a pack go, packs without a row are scanned. */
+  /** Compares the index with the folders: rows without their pack go, packs without a row are scanned. */
   async #recover (): Promise<void> {
     const { folder } = this.#settings
     const rows = new Map(this.#index.series().map(row => [`${row.studyUid}/${row.seriesUid}`, row]))
+    for (const { studyUid, seriesUid, segment, bytes } of [...this.#index.extents()]) {
+      // A power cut can bring rows back to life whose pack was removed: whoever reads must not be the one to find out.
+      const size = (await stat(join(folder, studyUid, seriesUid, segmentName(segment))).catch(() => undefined))?.size ?? 0
+      if (size >= bytes || !rows.delete(`${studyUid}/${seriesUid}`)) continue
+      this.#index.removeSeries(studyUid, seriesUid)
+    }
     for (const studyUid of await foldersIn(folder)) {
       if (!isStoredUid(studyUid)) continue
       for (const name of await foldersIn(join(folder, studyUid))) {

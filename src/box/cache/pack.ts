@@ -8,18 +8,24 @@
  * Owns the files of one folder. Knows nothing of the PACS, nor of who reads.
  */
 
-import { close, fdatasync, open, read, renameSync } from 'node:fs'
+import { close, fdatasync, open, read, readSync, renameSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { CapacityError } from '#core/errors.ts'
+import { Pace } from './pace.ts'
 import { encodeRecordHead, RECORD_HEAD_BYTES } from './record.ts'
 import type { Stored } from './stored.ts'
 import { writePieces, writePiecesNow } from './write-pieces.ts'
 
 /** Above this an object gets its own file: eight associations that each hold one stay below 32 MB. */
 export const SPILL_BYTES = 4 << 20
+
+/** A read of no more than this is made where we are, as long as the disk keeps up; a longer one beside us. */
+const SHORT_READ_BYTES_MAX = 256 << 10
+
+const reading = new Pace()
 
 const openFile = promisify(open)
 const closeFile = promisify(close)
@@ -88,12 +94,11 @@ export class Pack {
    *
    * @param parts the Part 10 file, in order; kept by reference until written
    * @param length their sum in bytes
+   * @param crc CRC-32 of them, where it has been counted while they came
    * @returns once the bytes are with the operating system
    * @throws CapacityError STORE_FULL or STORE_FAILED
    */
-  async append (object: PackedObject, parts: readonly Buffer[], length: number): Promise<Stored> {
-    let crc = 0
-    for (const part of parts) crc = crc32(part, crc)
+  async append (object: PackedObject, parts: readonly Buffer[], length: number, crc: number = crcOf(parts)): Promise<Stored> {
     const seal: Seal = { crc, receivedAt: Date.now() }
     const head = encodeRecordHead({ ...object, length, ...seal })
     const tail = this.#tail ??= { segment: this.#nextSegment++, at: 0 }
@@ -121,12 +126,10 @@ export class Pack {
    *
    * @returns undefined when {@link append} must do it
    */
-  appendNow (object: PackedObject, parts: readonly Buffer[], length: number): Stored | undefined {
+  appendNow (object: PackedObject, parts: readonly Buffer[], length: number, crc: number): Stored | undefined {
     const tail = this.#tail
     const file = tail && this.#descriptors.get(tail.segment)
     if (tail === undefined || file === undefined) return undefined
-    let crc = 0
-    for (const part of parts) crc = crc32(part, crc)
     const seal: Seal = { crc, receivedAt: Date.now() }
     const head = encodeRecordHead({ ...object, length, ...seal })
     const { segment, at } = tail
@@ -167,6 +170,7 @@ export class Pack {
    *   unreadable
    */
   async read (segment: number, offset: number, target: Uint8Array, length = target.byteLength): Promise<number> {
+    if (this.#readNow(segment, offset, target, length)) return length
     this.#users++
     try {
       const file = await this.#file(segment)
@@ -183,6 +187,17 @@ export class Pack {
       throw new CapacityError('STORE_FAILED', 'a pack cannot be read', { cause: error, facts: { series: this.seriesUid, segment, damaged } })
     } finally {
       this.#letGo()
+    }
+  }
+
+  /** @returns false when the file isn't open, or the disk is behind, or anything is wrong that {@link read} will tell of */
+  #readNow (segment: number, offset: number, target: Uint8Array, length: number): boolean {
+    const file = this.#descriptors.get(segment)
+    if (file === undefined || length > SHORT_READ_BYTES_MAX || !reading.keepsUp) return false
+    try {
+      return reading.timed(() => readSync(file, target, 0, length, offset)) === length
+    } catch {
+      return false
     }
   }
 
@@ -343,6 +358,10 @@ export class Spill {
   async drop (): Promise<void> {
     await this.#finish({ sopInstanceUid: '', sopClassUid: '', transferSyntaxUid: '', datasetOffset: 0, pixelOffset: 0 }, 0, 0, false)
   }
+}
+
+function crcOf (parts: readonly Buffer[]): number {
+  return parts.reduce((crc, part) => crc32(part, crc), 0)
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT'])

@@ -1,26 +1,18 @@
 /**
- * Pieces into a file, all of them or an error.
- *
- * Handing a CT image to the operating system's cache takes 50 µs; the way through the thread pool and
- * back costs more than that, once for each image. So short writes are made where we are, as long as
- * the disk keeps up; after one that had to wait, they go through the pool for a while, so that a slow
- * or full disk never keeps the associations and readers of everybody else waiting.
+ * Pieces into a file, all of them or an error: short ones where we are, as long as the disk keeps up.
  */
 
 import { write, writev, writevSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { Pace } from './pace.ts'
 
 /** Longer than this isn't a short write: a mammogram's 50 MB take a while even in memory. */
 const SHORT_BYTES_MAX = 1 << 20
-/** A short write that took longer had to wait for the disk. In milliseconds. */
-const WAITED_MS = 5
-/** How long the pool is used then, in milliseconds. */
-const POOL_MS = 10_000
 /** `writev` takes at most this many pieces at once (IOV_MAX of Linux). */
 const PIECES_MAX = 1024
 
 const writeRest = promisify(write)
-let poolUntil = 0
+const pace = new Pace()
 
 /** @throws NodeJS.ErrnoException ENOSPC and the like */
 export async function writePieces (file: number, pieces: readonly Buffer[], position: number): Promise<void> {
@@ -28,8 +20,8 @@ export async function writePieces (file: number, pieces: readonly Buffer[], posi
     const some = first === 0 && pieces.length <= PIECES_MAX ? pieces : pieces.slice(first, first + PIECES_MAX)
     let bytes = 0
     for (const piece of some) bytes += piece.length
-    const written = bytes <= SHORT_BYTES_MAX && performance.now() >= poolUntil
-      ? writeHere(file, some, position)
+    const written = bytes <= SHORT_BYTES_MAX && pace.keepsUp
+      ? pace.timed(() => writevSync(file, some, position))
       : await writeInPool(file, some, position)
     if (written < bytes) await finish(file, Buffer.concat(some as Buffer[]).subarray(written), position + written)
     position += bytes
@@ -42,20 +34,12 @@ export async function writePieces (file: number, pieces: readonly Buffer[], posi
  * @returns false when that can't be, or went wrong: then {@link writePieces} does it, from the beginning
  */
 export function writePiecesNow (file: number, pieces: readonly Buffer[], bytes: number, position: number): boolean {
-  if (pieces.length > PIECES_MAX || bytes > SHORT_BYTES_MAX || performance.now() < poolUntil) return false
+  if (pieces.length > PIECES_MAX || bytes > SHORT_BYTES_MAX || !pace.keepsUp) return false
   try {
-    return writeHere(file, pieces, position) === bytes
+    return pace.timed(() => writevSync(file, pieces, position)) === bytes
   } catch {
     return false
   }
-}
-
-function writeHere (file: number, pieces: readonly Buffer[], position: number): number {
-  const from = performance.now()
-  const written = writevSync(file, pieces, position)
-  const until = performance.now()
-  if (until - from > WAITED_MS) poolUntil = until + POOL_MS
-  return written
 }
 
 function writeInPool (file: number, pieces: readonly Buffer[], position: number): Promise<number> {

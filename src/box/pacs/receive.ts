@@ -6,6 +6,7 @@
  * DICOM PS3.4 §B.2.3 (statuses), PS3.10 §7.1 (the file that a data set becomes).
  */
 
+import { crc32 } from 'node:zlib'
 import { CapacityError } from '#core/errors.ts'
 import { isUid } from '#core/uid.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
@@ -15,8 +16,8 @@ import { SPILL_BYTES, type Pack, type PackedObject, type Spill } from '../cache/
 import type { Stored } from '../cache/stored.ts'
 
 /**
- * Of an object that goes to a file of its own, so much is gathered for one write: longer waits would
- * let the socket's buffers grow old, and V8 frees those only when tens of megabytes have piled up.
+ * Of an object that goes to a file of its own, so much is gathered for one write. The PACS goes on filling
+ * the socket meanwhile.
  */
 const SPILL_PIECE_BYTES = 256 << 10
 
@@ -35,19 +36,19 @@ export const STORE_STATUS = {
 export interface Claim {
   readonly pack: Pack
   /**
-   * Puts a whole object into the pack by `write`, and shows it to the readers; `memory` is its Part 10
-   * file while it is still at hand. The retrieve doesn't settle before that is done.
+   * Puts a whole object into the pack by `write`, and shows it to the readers. The retrieve doesn't settle
+   * before that is done.
    *
    * @returns false when the retrieve has ended: the object came too late
    * @throws what `write` throws
    */
-  readonly land: (write: () => Promise<Stored>, memory: readonly Buffer[] | undefined) => Promise<boolean>
+  readonly land: (write: () => Promise<Stored>) => Promise<boolean>
   /**
    * The same within this turn, where `write` can.
    *
    * @returns false when {@link land} must do it
    */
-  readonly landNow: (write: () => Stored | undefined, memory: readonly Buffer[]) => boolean
+  readonly landNow: (write: () => Stored | undefined) => boolean
 }
 
 /** All that receiving needs from the others. */
@@ -73,11 +74,11 @@ class Incoming implements StoreSink {
   /** What hasn't been written yet; the Part 10 head goes first. */
   #parts: Buffer[]
   #bytes: number
+  /** Of all that has come, counted while the PACS sends what follows. */
+  #crc: number
   #refusal: number | undefined
   #spill: Promise<Spill> | undefined
   #spilled: Promise<void> = Promise.resolve()
-  #spilling = false
-  #paused = false
 
   constructor (request: StoreRequest, flow: Flow, intake: Intake) {
     this.#request = request
@@ -87,12 +88,17 @@ class Incoming implements StoreSink {
     this.#part10 = encodePart10Head({ ...request, sourceTitle: request.peer.title })
     this.#parts = [this.#part10]
     this.#bytes = this.#part10.length
+    this.#crc = crc32(this.#part10)
   }
 
   write (chunk: Buffer): void {
-    if (this.#refusal !== undefined) return
+    if (this.#refusal !== undefined) {
+      this.#flow.used()
+      return
+    }
     this.#parts.push(chunk)
     this.#bytes += chunk.length
+    if (this.#spill === undefined) this.#crc = crc32(chunk, this.#crc)
     if (!this.#head.done) {
       this.#head.push(chunk)
       if (this.#claim === undefined) this.#route()
@@ -127,7 +133,7 @@ class Incoming implements StoreSink {
     const { pack, landNow } = this.#claim
     const { sopInstanceUid } = this.#request
     if (pack.instances.has(sopInstanceUid) || pack.arriving.has(sopInstanceUid)) return false
-    return landNow(() => pack.appendNow(this.#object(), this.#parts, this.#bytes), this.#parts)
+    return landNow(() => pack.appendNow(this.#object(), this.#parts, this.#bytes, this.#crc))
   }
 
   async #land (claim: Claim): Promise<number> {
@@ -138,8 +144,8 @@ class Incoming implements StoreSink {
     pack.arriving.add(sopInstanceUid)
     try {
       const landed = this.#spill === undefined
-        ? await claim.land(async () => await this.#withRoom(async () => await pack.append(this.#object(), this.#parts, this.#bytes)), this.#parts)
-        : await claim.land(async () => await this.#keepSpill(), undefined)
+        ? await claim.land(async () => await this.#withRoom(async () => await pack.append(this.#object(), this.#parts, this.#bytes, this.#crc)))
+        : await claim.land(async () => await this.#keepSpill())
       if (landed) return STORE_STATUS.success
       this.#refuse(STORE_STATUS.notAuthorized, 'too-late')
       return STORE_STATUS.notAuthorized
@@ -206,7 +212,7 @@ class Incoming implements StoreSink {
     this.#intake.onRefused?.({ reason, studyUid, seriesUid, sopInstanceUid: this.#request.sopInstanceUid, peerTitle: this.#request.peer.title })
   }
 
-  /** Too large to be held: it goes to a file of its own, and the PACS waits while the disk is behind. */
+  /** Too large to be held: it goes to a file of its own, and nothing more is read until that has what came. */
   #overflow (): void {
     if (this.#claim === undefined) {
       this.#refuse(STORE_STATUS.cannotUnderstand, 'no-study-or-series')
@@ -214,29 +220,22 @@ class Incoming implements StoreSink {
     }
     const { pack } = this.#claim
     this.#spill ??= this.#withRoom(async () => await pack.spill())
-    if (!this.#spilling) this.#pump()
-    else if (!this.#paused) {
-      this.#paused = true
-      this.#flow.pause()
-    }
+    this.#flow.pause()
+    this.#pump()
   }
 
   #pump (): void {
     const parts = this.#parts
     this.#parts = []
     this.#bytes = 0
-    this.#spilling = true
     const before = this.#spilled
     this.#spilled = (async () => {
       await before
       const spill = await this.#spill
       if (spill !== undefined) await this.#withRoom(async () => { await spill.write(parts) })
     })().finally(() => {
-      this.#spilling = false
-      if (this.#paused) {
-        this.#paused = false
-        this.#flow.resume()
-      }
+      this.#flow.used()
+      this.#flow.resume()
     })
     // Whoever ends the object learns of a failure; until then it must not count as unhandled.
     this.#spilled.catch(() => {})

@@ -132,8 +132,8 @@ export class StudyRetrieve {
     if (this.#closing) return undefined
     return {
       pack: this.#filling(seriesUid),
-      land: async (write, memory) => await this.#land(seriesUid, write, memory),
-      landNow: (write, memory) => this.#landNow(write, memory)
+      land: async write => await this.#land(seriesUid, write),
+      landNow: write => this.#landNow(write)
     }
   }
 
@@ -165,14 +165,14 @@ export class StudyRetrieve {
     this.arrivals.wake()
   }
 
-  async #land (seriesUid: string, write: () => Promise<Stored>, memory: readonly Buffer[] | undefined): Promise<boolean> {
+  async #land (seriesUid: string, write: () => Promise<Stored>): Promise<boolean> {
     if (this.#closing) return false
     const landing = write()
     this.#landing.set(landing, seriesUid)
     try {
       const stored = await landing
       this.#landing.delete(landing)
-      this.#landed(stored, memory)
+      this.#landed(stored)
       return true
     } catch (error) {
       if (error instanceof CapacityError) {
@@ -185,17 +185,15 @@ export class StudyRetrieve {
     }
   }
 
-  #landNow (write: () => Stored | undefined, memory: readonly Buffer[]): boolean {
+  #landNow (write: () => Stored | undefined): boolean {
     const stored = this.#closing ? undefined : write()
-    if (stored !== undefined) this.#landed(stored, memory)
+    if (stored !== undefined) this.#landed(stored)
     return stored !== undefined
   }
 
-  #landed (stored: Stored, memory: readonly Buffer[] | undefined): void {
-    const { cache } = this.#parts
-    if (memory !== undefined) cache.recent.keep(stored, memory)
+  #landed (stored: Stored): void {
     this.arrivals.add(stored)
-    cache.arrived(stored.length)
+    this.#parts.cache.arrived(stored.length)
   }
 
   async #job (key: string): Promise<void> {

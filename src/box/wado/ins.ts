@@ -5,7 +5,6 @@
 
 import { createHmac, randomBytes } from 'node:crypto'
 import { spliceIns, type Ins } from '#standards/dicom/ins.ts'
-import { copyFrom } from '../cache/stored.ts'
 import type { Rewrite } from './send.ts'
 
 /** For as long as this process runs: the numbers of a whole country could be tried out on a plain digest. */
@@ -24,8 +23,7 @@ export function insRewrite (ins: Ins): Rewrite {
     const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
     const whole = end <= HEAD_BYTES
     const replaced = whole ? end : HEAD_BYTES
-    const bytes = stored.memory === undefined ? await read(0, replaced) : Buffer.allocUnsafe(replaced)
-    if (stored.memory !== undefined) copyFrom(stored.memory, 0, bytes)
+    const bytes = await read(0, replaced)
     const { pieces } = spliceIns(bytes.subarray(stored.datasetOffset), stored.transferSyntaxUid, ins)
     return { pieces: [bytes.subarray(0, stored.datasetOffset), ...pieces], replaced }
   }

@@ -14,7 +14,7 @@ import { decodeDataset } from '#standards/dicom/dataset.ts'
 import { jsonText, type DicomJson } from '#standards/dicom/json.ts'
 import { compressFragment, type Fragment } from '#standards/dicomweb/gzip-fragments.ts'
 import type { Pack } from '../cache/pack.ts'
-import { copyFrom, type Stored } from '../cache/stored.ts'
+import type { Stored } from '../cache/stored.ts'
 
 /** An encapsulated document has no pixel data, so all of it is read as head; one larger than this isn't described. */
 const HEAD_BYTES_MAX = 64 << 20
@@ -38,8 +38,7 @@ export async function instanceMetadata (stored: Stored, read: Read, bulkDataUri:
 export async function instanceHead (stored: Stored, read: Read, bulkDataUri: BulkDataUri): Promise<DicomJson> {
   const end = stored.pixelOffset === 0 ? stored.length : Math.min(stored.pixelOffset + PIXEL_HEAD_BYTES, stored.length)
   const bytes = Buffer.allocUnsafe(Math.min(end - stored.datasetOffset, HEAD_BYTES_MAX))
-  if (stored.memory === undefined) await read(stored, stored.datasetOffset, bytes)
-  else copyFrom(stored.memory, stored.datasetOffset, bytes)
+  await read(stored, stored.datasetOffset, bytes)
   return decodeDataset(bytes, stored.transferSyntaxUid, { stopAtPixelData: true, bulkDataUri: path => bulkDataUri(stored, path) })
 }
 

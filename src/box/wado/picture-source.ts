@@ -18,7 +18,7 @@ import { categoryOf, type Category } from '#standards/dicomweb/rendered-media.ts
 import { pixelFormatOf } from '#standards/pixels/pixel-format-of.ts'
 import type { PixelFormat } from '#standards/pixels/pixel-format.ts'
 import { presentationOf, type Presentation } from '#standards/pixels/presentation.ts'
-import { copyFrom, type Stored } from '../cache/stored.ts'
+import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
 
 /** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
@@ -113,8 +113,7 @@ function readerOf (set: Pick<ObjectSet, 'read'>, stored: Stored): Read {
   return async (offset, length) => {
     const from = stored.datasetOffset + offset
     const bytes = Buffer.allocUnsafeSlow(Math.max(Math.min(length, stored.length - from), 0))
-    if (stored.memory === undefined) await set.read(stored, from, bytes)
-    else copyFrom(stored.memory, from, bytes)
+    await set.read(stored, from, bytes)
     return bytes
   }
 }

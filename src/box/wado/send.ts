@@ -1,6 +1,6 @@
 /**
- * Stored objects as one multipart body: from memory while they have just arrived, else read from
- * their packs in large blocks, many instances at a time, with the part heads put in between.
+ * Stored objects as one multipart body: read from their packs in large blocks, many instances at a
+ * time, with the part heads put in between.
  *
  * Source: DICOM PS3.18 §8.6.1.2 and §10.4.3.
  */
@@ -107,13 +107,8 @@ export async function sendLeaving (out: Outlet, { body }: Leaving, head?: Buffer
 async function sendStored (set: ObjectSet, out: Outlet, batch: readonly Stored[], head: (stored: Stored) => Buffer, rewrite: Rewrite | undefined): Promise<void> {
   for (let place = 0; place < batch.length;) {
     const stored = batch[place]
-    const { memory } = stored
     if (rewrite !== undefined) {
       await sendRewritten(set, out, stored, head(stored), rewrite)
-      place++
-    } else if (memory !== undefined) {
-      out.write([head(stored), ...memory])
-      await out.drained()
       place++
     } else {
       const run = together(batch, place)
@@ -130,7 +125,7 @@ function together (batch: readonly Stored[], place: number): readonly Stored[] {
     const before = batch[end - 1]
     const here = batch[end]
     const gap = here.offset - before.offset - before.length
-    if (here.memory !== undefined || here.seriesUid !== before.seriesUid || here.segment !== before.segment || gap < 0 || gap > GAP_BYTES_MAX) break
+    if (here.seriesUid !== before.seriesUid || here.segment !== before.segment || gap < 0 || gap > GAP_BYTES_MAX) break
     end++
   }
   return batch.slice(place, end)

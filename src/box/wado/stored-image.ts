@@ -19,7 +19,7 @@ import { EXPLICIT_LE, transferSyntax } from '#standards/dicom/transfer-syntax.ts
 import { nativeBytes } from '#standards/pixels/frame-size.ts'
 import type { PixelFormat } from '#standards/pixels/pixel-format.ts'
 import { pixelFormatOf } from '#standards/pixels/pixel-format-of.ts'
-import { copyFrom, type Stored } from '../cache/stored.ts'
+import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
 
 /** The head of an enhanced multi-frame object has some kilobytes for each frame; beyond this it isn't read. */
@@ -58,8 +58,7 @@ export interface Frames {
 /** Bytes of a stored object, in memory of their own. */
 export async function readStored (source: Source, stored: Stored, offset: number, length: number): Promise<Buffer<ArrayBuffer>> {
   const bytes = Buffer.allocUnsafeSlow(length)
-  if (stored.memory === undefined) await source.read(stored, offset, bytes)
-  else copyFrom(stored.memory, offset, bytes)
+  await source.read(stored, offset, bytes)
   return bytes
 }
 
@@ -126,9 +125,7 @@ function byRanges (source: Source, stored: Stored, map: FrameMap, format: PixelF
       const all = Buffer.allocUnsafeSlow(bytes(frame))
       let at = 0
       for (const { offset, length } of map.ranges(frame)) {
-        const target = all.subarray(at, at += length)
-        if (stored.memory === undefined) await source.read(stored, datasetOffset + offset, target)
-        else copyFrom(stored.memory, datasetOffset + offset, target)
+        await source.read(stored, datasetOffset + offset, all.subarray(at, at += length))
       }
       return all
     },

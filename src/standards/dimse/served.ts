@@ -9,6 +9,7 @@ import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '#standard
 import { PeerError } from '#core/errors.ts'
 import { APPLICATION_CONTEXT, PROTOCOL_VERSION, type AssociateRequest } from './associate.ts'
 import { COMMAND, NO_DATA_SET, RESPONSE, type CommandSet } from './command.ts'
+import type { Inflow } from './inflow.ts'
 import { PEER_PDU_BYTES_MIN, SENT_PDU_BYTES_MAX, type Limits, type Timers } from './limits.ts'
 import { MessageReader, encodeMessage, type MessageHandler } from './message.ts'
 import { negotiate } from './negotiate.ts'
@@ -52,10 +53,10 @@ export class Served implements ServiceUser, MessageHandler {
   /** The request that is being read, unless it is a C-STORE. */
   #request: { contextId: number, command: CommandSet } | undefined
 
-  constructor (socket: Socket, parts: ServedParts) {
+  constructor (socket: Socket, parts: ServedParts, inflow?: Inflow) {
     this.#parts = parts
     this.#messages = new MessageReader(this, parts.limits)
-    this.#upper = new UpperLayer(socket, this, { timers: parts.timers, limits: parts.limits, facts: { address: parts.address } })
+    this.#upper = new UpperLayer(socket, this, { timers: parts.timers, limits: parts.limits, facts: { address: parts.address }, inflow })
   }
 
   /** The server closes. */

@@ -13,6 +13,7 @@ import type { PeerError } from '#core/errors.ts'
 import { Alarm } from './alarm.ts'
 import type { AssociateRequest } from './associate.ts'
 import { nextAssociationId } from './association-id.ts'
+import { readThroughInflow, type Inflow } from './inflow.ts'
 import { LIMITS, TIMERS, type Limits, type Timers } from './limits.ts'
 import { Lobby, type Visitor } from './lobby.ts'
 import { REJECTIONS, rejectionWords, type Rejection } from './reasons.ts'
@@ -88,7 +89,10 @@ const CLOSE_SECONDS = 1
 export async function listen (options: ScpOptions): Promise<Scp> {
   const desk = new Desk(options)
   const server = options.tls === undefined
-    ? createServer({ noDelay: true }, socket => { desk.serve(socket, desk.receive(socket)) })
+    ? createServer({ noDelay: true, pauseOnConnect: true }, accepted => {
+      const { socket, inflow } = readThroughInflow(accepted)
+      desk.serve(socket, desk.receive(socket), inflow)
+    })
     : listenSecurely(options.tls, desk)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.on('error', error => {
@@ -191,7 +195,7 @@ class Desk {
     return arrival
   }
 
-  serve (socket: Socket, arrival: Arrival): void {
+  serve (socket: Socket, arrival: Arrival, inflow?: Inflow): void {
     const { id: associationId, address } = arrival
     const { transferSyntaxes, abstractSyntaxes, onStore, onRequest } = this.#options
     let isRejected = false
@@ -221,7 +225,7 @@ class Desk {
         else if (!isRejected) this.tell({ type: 'ended', associationId, address, reason })
       },
       onClosed: () => { this.#served.delete(served) }
-    })
+    }, inflow)
     this.#served.add(served)
   }
 

@@ -37,10 +37,15 @@ export interface Flow {
   /** Stops reading; nothing more is written to the sink after the present piece. */
   pause (): void
   resume (): void
+  /** The sink has done with all that was written to it so far: its memory may be used again. */
+  used (): void
 }
 
 export interface StoreSink {
-  /** A view of the socket's own buffer; may be kept, since each read has its own. Never called after end or abort. */
+  /**
+   * A view of what the socket was read into. It stays as it is until the sink has answered, or says by
+   * {@link Flow.used} that it doesn't need it any more. Never called after end or abort.
+   */
   write (chunk: Buffer): void
   /** All bytes are here. The status is the response's, sent as soon as it is known: in the same turn if it is a plain number. */
   end (): number | Promise<number>
@@ -86,7 +91,8 @@ export class StoreProvider {
     }
     const flow: Flow = {
       pause: () => { if (this.#flowing === flow) this.#upper.hold(HOLD.flow) },
-      resume: () => { if (this.#flowing === flow) this.#upper.resume(HOLD.flow) }
+      resume: () => { if (this.#flowing === flow) this.#upper.resume(HOLD.flow) },
+      used: () => { if (this.#flowing === flow) this.#upper.free() }
     }
     this.#flowing = flow
     try {
@@ -100,6 +106,7 @@ export class StoreProvider {
 
   data (chunk: Buffer): void {
     if (this.#sink === undefined) return
+    this.#upper.keep()
     try {
       this.#sink.write(chunk)
     } catch (error) {
@@ -157,11 +164,13 @@ export class StoreProvider {
     const sink = this.#sink
     this.#sink = undefined
     this.#refusal = STATUS.processingFailure
+    this.#upper.free()
     sink?.abort(error instanceof Error ? error : new Error('the sink failed', { cause: error }))
   }
 
   #answer (context: Context, command: CommandSet, status: number): void {
     this.#flowing = undefined
+    this.#upper.free()
     this.#upper.resume(HOLD.flow)
     if (!this.#upper.established) return
     this.#upper.respond(encodeMessage(context.id, {

@@ -18,6 +18,7 @@ import {
   APPLICATION_CONTEXT, PROTOCOL_VERSION, decodeAssociateAccept, decodeAssociateRequest, encodeAssociateAccept,
   encodeAssociateRequest, type AssociateAccept, type AssociateRequest
 } from './associate.ts'
+import type { Inflow } from './inflow.ts'
 import type { Limits, Timers } from './limits.ts'
 import {
   PDU, assertShort, decodeAbort, decodeReject, encodeAbort, encodeReject, encodeReleaseRequest, encodeReleaseResponse, type Abort
@@ -45,6 +46,8 @@ export interface UpperLayerOptions {
   readonly limits: Limits
   /** Who the peer is, for errors. */
   readonly facts: Facts
+  /** What the socket is read through; absent where Node's own buffers are used. */
+  readonly inflow?: Inflow
 }
 
 /** Why nothing is read for now; several may hold at once. */
@@ -104,7 +107,16 @@ export class UpperLayer {
       pdu: (type, body) => { this.#pdu(type, body) }
     }, options.limits)
     socket.setNoDelay(true)
-    socket.on('data', (chunk: Buffer) => { this.#received(chunk) })
+    const { inflow } = options
+    if (inflow === undefined) {
+      socket.on('data', (chunk: Buffer) => { this.#received(chunk) })
+    } else {
+      inflow.onBytes = chunk => {
+        this.#received(chunk)
+        return this.#rest === undefined
+      }
+      socket.resume()
+    }
     socket.on('drain', () => { this.#drain() })
     socket.on('error', error => { this.#transportError = error })
     socket.on('end', () => { this.#transportClosed() })
@@ -181,6 +193,12 @@ export class UpperLayer {
     // Not within the caller's own call: he may be in the middle of a write.
     if (this.#holds === 0) process.nextTick(() => { this.#flow() })
   }
+
+  /** Fragments that were handed on are still in use. */
+  keep (): void { this.#options.inflow?.keep() }
+
+  /** They aren't any more: their memory may be overwritten. */
+  free (): void { this.#options.inflow?.free() }
 
   /** From now on, silence of the peer for so long ends the association; bytes from him put it off. */
   watch (seconds: number, phase: string): void {
@@ -387,6 +405,7 @@ export class UpperLayer {
   #socketClosed (): void {
     this.#transportClosed()
     for (const alarm of [this.#artim, this.#total, this.#writing, this.#silence]) alarm.stop()
+    this.#options.inflow?.close()
     this.#user.closed()
   }
 
