@@ -60,7 +60,12 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     cache,
     query,
     mover: mover({ method: pacs.method, destination: dimse.aeTitle, orders, timers }, slots, peer, onStore),
-    settings: { retriesMax: pacs.retriesMax, seriesAtOnce: pacs.seriesAtOnce, namesFirst: pacs.method === 'get' },
+    settings: {
+      retriesMax: pacs.retriesMax,
+      namesFirst: pacs.method === 'get',
+      seriesKnownSeconds: pacs.seriesKnownSeconds,
+      get seriesAtOnce () { return Math.max(1, Math.min(pacs.seriesAtOnce, slots.allowed)) }
+    },
     onUnsettled: error => { log.error({ err: error }, 'a pack could not be settled') },
     freshness: config.freshness
   })
