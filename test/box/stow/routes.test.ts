@@ -337,6 +337,24 @@ test('beyond so many callers the next is told to come back', async t => {
   sent.destroy()
 })
 
+test('many who store at once never open more associations than the PACS bears', async t => {
+  let associationsMax = 0
+  const one: Site = await site(t, {
+    onStore: () => ({
+      write () {},
+      end () {
+        associationsMax = Math.max(associationsMax, one.pacs.associations)
+        return 0
+      },
+      abort () {}
+    })
+  }, { requestsMax: 16 })
+  const files = await filesOf(STUDY)
+  const answers = await Promise.all(Array.from({ length: 10 }, async () => await post(one.url, storeRequest(files))))
+  t.same(answers.map(({ status }) => status), answers.map(() => 200))
+  t.equal(associationsMax, 2, 'pacs.associationsMax')
+})
+
 test('a hundred thousand parts of nothing are refused at a bound, and the box lives on', async t => {
   const { url } = await site(t)
   const parts = Buffer.from('\r\n--b\r\n\r\nx'.repeat(100_000))
