@@ -209,7 +209,10 @@ test('what DCMTK and GDCM encode, in all their ways', { skip: skipWithoutDcmtk |
     if (what !== OWN_DECODER_GIVES_UP) {
       const [decoder, ...decoderOptions] = decoders[program]!
       await run(decoder!, [...decoderOptions, file, join(folder, `${number}.decoded`)])
-      t.ok(same(ours, await codedFrames(join(folder, `${number}.decoded`))), `${what}: as its own decoder says`)
+      const theirs = await codedFrames(join(folder, `${number}.decoded`))
+      // The irreversible wavelet is computed in floating point: builds of OpenJPEG differ in the last bit.
+      if (options.includes('--irreversible')) t.ok(difference(ours[0]!, { format: ours[0]!.format, pixels: theirs.frames[0]! }).max <= 1, `${what}: within 1`)
+      else t.ok(same(ours, theirs), `${what}: as its own decoder says`)
     }
     if (/\+e[lbesp]|\+en|lossy/.test(options.join(' '))) continue
     t.equal(difference(frame, ours[0]!).max, 0, `${what}: as it was`)
