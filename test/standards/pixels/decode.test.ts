@@ -16,7 +16,7 @@ import type { Frame, PixelFormat } from '#standards/pixels/pixel-format.ts'
 import { codedFrames, type CodedFrames } from '#test/fixtures/coded-frames.ts'
 import { skipWithoutDcmtk } from '#test/fixtures/dcmtk.ts'
 import { skipWithoutGdcm } from '#test/fixtures/gdcm.ts'
-import { difference, formatOf, picture } from '#test/fixtures/pictures.ts'
+import { difference, formatOf, picture, samplesOf } from '#test/fixtures/pictures.ts'
 import { writePixelFile } from '#test/fixtures/pixel-file.ts'
 import { sample, skipWithoutShared } from '#test/fixtures/shared.ts'
 
@@ -199,7 +199,10 @@ test('what DCMTK and GDCM encode, in all their ways', { skip: skipWithoutDcmtk |
     if (what !== OWN_DECODER_GIVES_UP) {
       const [decoder, ...decoderOptions] = decoders[program]!
       await run(decoder!, [...decoderOptions, file, join(folder, `${number}.decoded`)])
-      t.ok(same(ours, await codedFrames(join(folder, `${number}.decoded`))), `${what}: as its own decoder says`)
+      const theirs = await codedFrames(join(folder, `${number}.decoded`))
+      // GDCM codes 12 bits as 16 and leaves what a loss has lifted beyond 12; we bring it back to the greatest value.
+      if (options.includes('--irreversible')) t.same(samplesOf(ours[0]!), samplesOf({ format: ours[0]!.format, pixels: theirs.frames[0]! }).map(value => Math.min(value, 4095)), `${what}: as its own decoder says`)
+      else t.ok(same(ours, theirs), `${what}: as its own decoder says`)
     }
     if (/\+e[lbesp]|\+en|lossy/.test(options.join(' '))) continue
     t.equal(difference(frame, ours[0]!).max, 0, `${what}: as it was`)
