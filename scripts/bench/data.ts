@@ -28,6 +28,12 @@ export interface ObjectFile {
   readonly seriesUid: string
 }
 
+/** A sample of one object that is too long to be sent into an archive. */
+export interface LongSample extends Sample {
+  /** What its UIDs are made of: a small object under the same ones can be made of it. */
+  readonly seed: number
+}
+
 export interface Sample {
   readonly studyUid: string
   readonly files: readonly ObjectFile[]
@@ -48,8 +54,6 @@ export interface Sizes {
 export const WHOLE: Sizes = { ctImages: 1300, rawImages: 500, listedStudies: 1000, hugeBytes: 2 ** 30, longestBytes: 2 ** 32 - 2 ** 19 }
 export const LITTLE: Sizes = { ctImages: 80, rawImages: 20, listedStudies: 40, hugeBytes: 2 ** 26, longestBytes: 2 ** 27 }
 
-/** What the longest object's UIDs are made of. */
-export const LONGEST_SEED = 2
 /** Thumbnails are asked for so many series. */
 export const SERIES_OF_MANY = 20
 
@@ -99,7 +103,7 @@ export class Data {
   /** One study of twenty series, an image each. */
   async manySeries (): Promise<Sample> {
     const { files } = await this.ct()
-    return await this.#sample('series', `one study of ${SERIES_OF_MANY} series`, async unfinished => {
+    return await this.#sample(`series-${this.sizes.ctImages}`, `one study of ${SERIES_OF_MANY} series`, async unfinished => {
       await mkdir(unfinished)
       for (let index = 0; index < SERIES_OF_MANY; index++) {
         await renamed(files[Math.floor(index * files.length / SERIES_OF_MANY)]!.path, join(unfinished, `${index}.dcm`), { study: 1, series: index + 1, instance: index + 1 })
@@ -122,20 +126,21 @@ export class Data {
   }
 
   /** One object of a gigabyte. */
-  async huge (): Promise<Sample> {
+  async huge (): Promise<LongSample> {
     return await this.#object('huge', this.sizes.hugeBytes, 1)
   }
 
   /** One as long as an element can be (PS3.5 §7.1: 32 bits of length). */
-  async longest (): Promise<Sample> {
-    return await this.#object('longest', this.sizes.longestBytes, LONGEST_SEED)
+  async longest (): Promise<LongSample> {
+    return await this.#object('longest', this.sizes.longestBytes, 2)
   }
 
-  async #object (name: string, bytes: number, seed: number): Promise<Sample> {
-    return await this.#sample(`${name}-${bytes}`, `one object of ${(bytes / 1e9).toFixed(1)} GB`, async unfinished => {
+  async #object (name: string, bytes: number, seed: number): Promise<LongSample> {
+    const sample = await this.#sample(`${name}-${bytes}`, `one object of ${(bytes / 1e9).toFixed(1)} GB`, async unfinished => {
       await mkdir(unfinished)
       await writeHugeObject(join(unfinished, 'huge.dcm'), bytes, seed)
     })
+    return { ...sample, seed }
   }
 
   async #sample (name: string, what: string, make: (unfinished: string) => Promise<void>): Promise<Sample> {

@@ -38,15 +38,15 @@ export function drawChart ({ title, variants }: Pick<RowResult, 'title' | 'varia
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
       grid: { left: 290, right: 60, top: MARGIN.top, bottom: MARGIN.bottom },
-      xAxis: { type: 'value', name: head, nameLocation: 'middle', nameGap: 20, axisLabel: { fontSize: 10 }, splitLine: { lineStyle: { color: COLOURS.theirs, opacity: 0.25 } }, max: ({ max }: { max: number }) => Math.max(max, (goal?.value ?? 0) * times) * 1.02 },
+      xAxis: { type: 'value', name: head, nameLocation: 'middle', nameGap: 20, axisLabel: { fontSize: 10, showMaxLabel: false }, splitLine: { lineStyle: { color: COLOURS.theirs, opacity: 0.25 } }, max: ({ max }: { max: number }) => Math.max(max, (goal?.value ?? 0) * times) * 1.02 },
       yAxis: { type: 'category', inverse: true, data: bars.map(({ name }) => name), axisTick: { show: false }, axisLabel: { fontSize: 11, width: 275, overflow: 'truncate' } },
       series: [{
         type: 'bar',
         barWidth: BAR - 10,
         data: bars.map(({ name, value }) => ({ value: value * times, itemStyle: { color: ours.includes(name) ? COLOURS.ours : COLOURS.theirs } })),
-        label: { show: true, position: 'right', fontSize: 11, formatter: ({ dataIndex }: { dataIndex: number }) => sayFigure(figure, bars[dataIndex]!.value) },
+        label: { show: true, position: 'right', fontSize: 11, color: INK, textBorderWidth: 0, formatter: ({ dataIndex }: { dataIndex: number }) => sayFigure(figure, bars[dataIndex]!.value) },
         ...goal !== undefined && {
-          markLine: { silent: true, symbol: 'none', lineStyle: { color: COLOURS.goal, type: 'dashed', width: 2 }, label: { formatter: goal.label, fontSize: 10, position: 'start', distance: 4 }, data: [{ xAxis: goal.value * times }] }
+          markLine: { silent: true, symbol: 'none', lineStyle: { color: COLOURS.goal, type: 'dashed', width: 2 }, label: { formatter: goal.label, fontSize: 10, color: INK, textBorderWidth: 0, position: 'start', distance: 4 }, data: [{ xAxis: goal.value * times }] }
         }
       }]
     })

@@ -33,8 +33,8 @@ export interface Site {
   readonly boxOfDcmqrscp: () => Promise<BoxPeer>
   readonly boxOfDcmqrscpInParallel: () => Promise<BoxPeer>
   readonly boxOfDcmqrscpAsShipped: () => Promise<BoxPeer>
-  /** Before an archive that holds the longest object. */
-  readonly boxOfLongest: () => Promise<BoxPeer>
+  /** Before an archive of uncompressed objects, the longest among them. */
+  readonly boxOfLong: () => Promise<BoxPeer>
   /** Before Orthanc, with a face of its own for objects with the INS. */
   readonly outward: () => Promise<BoxPeer>
   readonly files: () => Promise<StoreScp>
@@ -67,14 +67,14 @@ export async function openSite (kept: string, folder: string, data: Data, cable?
     const pacs = await pacsOf()
     return await startBox(join(folder, title.toLowerCase()), { title, dimsePort: ports[title], pacs: { title: pacs.title, ...await placeOf(pacs) }, ...options })
   })
-  const orthanc = lazily(async () => await startOrthanc(archive('orthanc'), { samples: [await data.ct(), await data.manySeries(), await data.huge(), await data.list()], destinations: await destinations(), ...where }))
+  const orthanc = lazily(async () => await startOrthanc(archive('orthanc'), { samples: [await data.ct(), await data.manySeries(), await data.list()], destinations: await destinations(), ...where }))
   const dcmqrscp = lazily(async () => await startDcmqrscp(archive('dcmqrscp'), { samples: [await data.ct()], destinations: await destinations(), ...where }))
   const dcmqrscpAsShipped = lazily(async () => {
     // The same storage, which the other one fills.
     await dcmqrscp()
     return await startDcmqrscp(archive('dcmqrscp'), { samples: [], destinations: await destinations(), ...where, asShipped: true })
   })
-  const dcmqrscpOfLongest = lazily(async () => await startDcmqrscp(archive('dcmqrscp-longest'), { samples: [], longest: await data.longest(), destinations: await destinations(), ...where }))
+  const dcmqrscpOfLong = lazily(async () => await startDcmqrscp(archive('dcmqrscp-long'), { samples: [await data.raw()], long: [await data.huge(), await data.longest()], destinations: await destinations(), ...where }))
   const parallel = { pacsSettings: { associationsMax: SLOTS, seriesAtOnce: SLOTS } }
   return {
     orthanc,
@@ -85,7 +85,7 @@ export async function openSite (kept: string, folder: string, data: Data, cable?
     boxOfDcmqrscp: box('BOXQR', dcmqrscp),
     boxOfDcmqrscpInParallel: box('BOXQR4', dcmqrscp, parallel),
     boxOfDcmqrscpAsShipped: box('BOXSLOW', dcmqrscpAsShipped),
-    boxOfLongest: box('BOXLONG', dcmqrscpOfLongest),
+    boxOfLong: box('BOXLONG', dcmqrscpOfLong),
     outward: box('OUTWARD', orthanc, { program: join(import.meta.dirname, 'receivers/outward-box.ts') }),
     files: lazily(async () => await startStoreScp(join(folder, 'files'), 'FILES', { port: ports.FILES, noDelay: true })),
     filesAsShipped: lazily(async () => await startStoreScp(join(folder, 'shipped'), 'SHIPPED', { port: ports.SHIPPED })),

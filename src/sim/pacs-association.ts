@@ -143,7 +143,11 @@ export function associationClass ({ aeTitle, store, control, destination, log }:
       control.seen.stores++
       const response = dimse.responses.CStoreResponse.fromRequest(request)
       const dataset = request.getDataset() as BytesDataset
-      response.setStatus(store.receive(dataset.getDenaturalizedDataset(), dataset.getTransferSyntaxUid(), request.getAffectedSopClassUid(), request.getAffectedSopInstanceUid()))
+      const told = control.nextStoreStatus()
+      const received = told === undefined || (told & 0xf000) === 0xb000
+        ? store.receive(dataset.getDenaturalizedDataset(), dataset.getTransferSyntaxUid(), request.getAffectedSopClassUid(), request.getAffectedSopInstanceUid())
+        : told
+      response.setStatus(received === STATUS.success ? told ?? received : received)
       this.#serve('store', async () => { await this.#answer(request, response) })
     }
 

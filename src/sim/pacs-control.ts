@@ -71,6 +71,7 @@ interface Faults {
   findEnding: { status: number, afterAnswers: number } | undefined
   answersTwice: boolean
   foreignAnswers: boolean
+  storeEnding: { status: number, after: number } | undefined
   silent: Set<Service | 'association'>
   countsHidden: boolean
   unsupported: Set<Service>
@@ -187,6 +188,11 @@ export class PacsControl {
     this.#faults.findEnding = { status, afterAnswers }
   }
 
+  /** Answers each C-STORE with this status once `after` more have gone well; a failure keeps nothing of the object. */
+  answerStoresWith (status: number, after = 0): void {
+    this.#faults.storeEnding = { status, after }
+  }
+
   /** Gives each match of a C-FIND twice, as a PACS whose tables are joined carelessly does. */
   answerTwice (): void {
     this.#faults.answersTwice = true
@@ -247,6 +253,12 @@ export class PacsControl {
     return !this.#faults.unsupported.has(service)
   }
 
+  /** What the next C-STORE is answered with; undefined for what the PACS finds itself. */
+  nextStoreStatus (): number | undefined {
+    const { storeEnding } = this.#faults
+    return storeEnding === undefined || storeEnding.after-- > 0 ? undefined : storeEnding.status
+  }
+
   isForgotten (...uids: readonly string[]): boolean {
     return uids.some(uid => this.#faults.forgotten.has(uid))
   }
@@ -301,6 +313,7 @@ function noFaults (): Faults {
     findEnding: undefined,
     answersTwice: false,
     foreignAnswers: false,
+    storeEnding: undefined,
     silent: new Set(),
     countsHidden: false,
     unsupported: new Set()

@@ -10,8 +10,11 @@ import { connect, type Socket } from 'node:net'
 import dimse from 'dcmjs-dimse'
 import type { Held } from './pacs-store.ts'
 
-/** A peer may be silent for as long as a test likes; it is never dcmjs-dimse that gives up. */
-export const PATIENCE = { connectTimeout: 3_600_000, associationTimeout: 3_600_000, pduTimeout: 3_600_000 } as const
+/**
+ * A peer may be silent for as long as a test likes, even by a clock that is set years ahead: it is never
+ * dcmjs-dimse that gives up.
+ */
+export const PATIENCE = { connectTimeout: 3_600_000, associationTimeout: Number.MAX_SAFE_INTEGER, pduTimeout: Number.MAX_SAFE_INTEGER } as const
 
 /** PS3.8 §9.3.2: presentation context ids are odd and at most 255. */
 const CONTEXTS_MAX = 128
@@ -128,11 +131,13 @@ export async function withSender<T> (
     const result = await use({
       store: async (held, originator) => await storeOn(network, association, held, closing.signal, originator)
     })
+    // A destination that was lost on the way is told to whoever asked, at once.
+    if (closing.signal.aborted) return result
     const released = new Promise<void>(resolve => {
       network.on('associationReleaseResponse', () => { resolve() })
       closing.signal.addEventListener('abort', () => { resolve() }, { once: true })
     })
-    if (!closing.signal.aborted) network.sendAssociationReleaseRequest()
+    network.sendAssociationReleaseRequest()
     await released
     return result
   } finally {

@@ -15,10 +15,11 @@ import { store } from '#standards/dimse/store.ts'
 import { ask, codeOf, hasClosingDelimiter, objectOf, partsOf, untrue, type Answer } from '#test/fixtures/answer.ts'
 import { openRelay, type Relay } from '#test/fixtures/relay.ts'
 import { isQuiet, openRooms, type Rooms, type RoomsOptions } from '#test/fixtures/rooms.ts'
+import { filesOf, post, storeRequest, verdicts } from '#test/fixtures/store-request.ts'
 import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
 
 /** What is going on while the fault happens: a column of the matrix. */
-export type Operation = 'find' | 'move' | 'get' | 'store' | 'warm'
+export type Operation = 'find' | 'move' | 'get' | 'store' | 'warm' | 'stow'
 
 /** Twelve objects of 64 KB: wires can be cut in the middle of one. */
 export const STUDY = smallStudy('fault matrix', { series: [4, 5, 3], pixelBytes: 64 << 10 })
@@ -26,7 +27,7 @@ export const STUDY = smallStudy('fault matrix', { series: [4, 5, 3], pixelBytes:
 const OTHERS = Array.from({ length: 30 }, (_, place) => smallStudy(`fault matrix, other ${place}`, { series: [1] }))
 const STUDIES: readonly GeneratedStudy[] = [...OTHERS, STUDY]
 /** What comes after a fault must have come by then, in milliseconds. */
-const QUIET_MS = 15_000
+const QUIET_MS = 30_000
 
 export interface BenchOptions extends RoomsOptions {
   /** All that the PACS holds, in place of {@link STUDY}. */
@@ -57,9 +58,11 @@ export class Bench {
   async open (more: RoomsOptions = {}): Promise<void> {
     const options = { ...this.#options, ...more }
     const { operation, toBox, toPacs } = this
-    this.#rooms = await openRooms(this.#scope, this.study === STUDY ? STUDIES : [this.study], {
+    const held = operation === 'stow' ? OTHERS : this.study === STUDY ? STUDIES : [this.study]
+    this.#rooms = await openRooms(this.#scope, held, {
       ...options,
-      pacs: { port: toPacs.port, method: operation === 'get' ? 'get' : 'move', connectSeconds: 1, responseSeconds: 1, retriesMax: 1, ...options.pacs },
+      stow: operation === 'stow' ? {} : undefined,
+      pacs: { port: toPacs.port, method: operation === 'get' ? 'get' : 'move', connectSeconds: 10, responseSeconds: 20, retriesMax: 1, ...options.pacs },
       // A warm read is counted again, so that what is wrong with the PACS matters to it.
       freshness: { oldSecondsMax: operation === 'warm' ? 0 : 86400, ...options.freshness },
       destinations: title => title === 'DRIMBOX' ? { host: '127.0.0.1', port: toBox.port } : undefined
@@ -82,10 +85,11 @@ export class Bench {
 
   /** What the caller of this operation asks for. */
   get url (): string {
-    return this.operation === 'find' ? `${this.rooms.url}/studies` : `${this.rooms.url}/studies/${this.study.studyUid}`
+    return this.operation === 'find' || this.operation === 'stow' ? `${this.rooms.url}/studies` : `${this.rooms.url}/studies/${this.study.studyUid}`
   }
 
   async ask (): Promise<string> {
+    if (this.operation === 'stow') return await this.offer(await filesOf(this.study))
     return await this.judge(await ask(this.url, {}, { agent: false }).catch(() => undefined))
   }
 
@@ -107,6 +111,29 @@ export class Bench {
     return missing.length > 0 && status === 200 ? `200 as if whole, without ${missing.length}` : said
   }
 
+  /** Has these files stored in the PACS. @returns `200`, `202` or a failure, where the PACS holds what is said to be stored */
+  async offer (files: readonly Buffer[], url = this.url): Promise<string> {
+    const answer = await post(url, storeRequest(files), { connection: 'close' }).catch(() => undefined)
+    if (answer === undefined) return 'cut'
+    if (codeOf(answer) !== undefined) return `${answer.status} ${codeOf(answer)}`
+    const { stored, failed } = verdicts(answer)
+    const uids = Object.keys(stored)
+    const missing = instancesOf(this.study).filter(uid => !uids.includes(uid) && failed[uid] === undefined)
+    const untold = await this.inPacs(uids)
+    if (untold.length > 0) return `${answer.status}, and ${untold.length} said to be stored are not`
+    return answer.status === 200 && missing.length > 0 ? `200 without ${missing.length}` : `${answer.status}`
+  }
+
+  /** Of these, the ones that the PACS doesn't hold as they were sent. */
+  async inPacs (uids: readonly string[]): Promise<string[]> {
+    const wrong: string[] = []
+    for (const { series, instance } of this.study.series.flatMap(series => series.instances.map(instance => ({ series, instance })))) {
+      const held = await this.rooms.sim.datasetOf(instance.sopInstanceUid)
+      if (uids.includes(instance.sopInstanceUid) && held?.equals(await objectBytes(this.study, series, instance)) !== true) wrong.push(instance.sopInstanceUid)
+    }
+    return wrong
+  }
+
   /** Takes a place among the associations that the box bears. */
   async occupy (): Promise<void> {
     this.#occupied = await this.#associate([{ abstractSyntax: '1.2.840.10008.1.1', transferSyntaxes: [IMPLICIT_LE] }])
@@ -123,6 +150,11 @@ export class Bench {
 
   async #associate (proposals: readonly Proposal[]): Promise<Association> {
     return await openAssociation({ host: '127.0.0.1', port: this.rooms.pacs.port, calledTitle: 'DRIMBOX', callingTitle: this.rooms.sim.aeTitle }, proposals)
+  }
+
+  /** @throws when it doesn't come about in time */
+  async until (holds: () => boolean): Promise<void> {
+    if (!await within(QUIET_MS, holds)) throw new Error('it did not come about')
   }
 
   /** The PACS is healthy again, and so are the wires. */
@@ -199,7 +231,7 @@ export function openThings (): string[] {
       return []
     }
   })
-  return [...files, ...process.getActiveResourcesInfo()].filter(name => !/^\/proc\/|Immediate/.test(name)).sort()
+  return [...files, ...process.getActiveResourcesInfo()].filter(name => !/^\/(proc\/|dev\/null)|Immediate/.test(name)).sort()
 }
 
 /** What is open now and wasn't before, once there has been time for it to close. */

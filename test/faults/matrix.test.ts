@@ -6,7 +6,9 @@
 import { test } from 'tap'
 import { leftOpen, openBench, openThings, Scope, strayFiles, type Operation } from './bench.ts'
 import { MATRIX } from './matrix.ts'
+import { page } from './page.ts'
 
+/** One cell alone: `CELL='full disk/store' node test/faults/matrix.test.ts` */
 const ONLY = process.env.CELL
 
 for (const { fault, cells, skip = false } of MATRIX) {
@@ -32,3 +34,9 @@ for (const { fault, cells, skip = false } of MATRIX) {
     }
   })
 }
+
+test('the page says what the matrix says', t => {
+  const { now, wanted } = page()
+  t.equal(now, wanted, 'node test/faults/page.ts writes it')
+  t.end()
+})

@@ -6,14 +6,17 @@
  */
 
 import { once } from 'node:events'
+import { request } from 'node:http'
 import { statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REJECTIONS, type Gate } from '#sim/pacs-control.ts'
+import type { GeneratedStudy } from '#sim/studies.ts'
 import { ask, begin } from '#test/fixtures/answer.ts'
 import { adjustableClock } from '#test/fixtures/clock.ts'
 import { failingDisk, skipWithoutLoop } from '#test/fixtures/failing-disk.ts'
 import { skipWithoutMount, smallDisk } from '#test/fixtures/small-disk.ts'
-import { smallStudy } from '#test/fixtures/small-studies.ts'
+import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
+import { filesOf, storeRequest } from '#test/fixtures/store-request.ts'
 import type { Bench, BenchOptions, Operation, Scope } from './bench.ts'
 
 export interface Cell {
@@ -44,6 +47,11 @@ type Strike = (bench: Bench) => Promise<void> | void
 const MIB = 1 << 20
 const OBJECT_BYTES = 64 << 10
 const DAY_MS = 86_400_000
+/** One object that memory doesn't hold whole. */
+const LARGE = smallStudy('fault matrix, large', { series: [1], pixelBytes: 12 * MIB })
+
+/** For a PACS that says nothing more: so long nobody waits for it. */
+const impatient = (): BenchOptions => ({ pacs: { connectSeconds: 2, responseSeconds: 2 } })
 
 /** The fault is there before anybody asks. */
 function before (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
@@ -58,7 +66,7 @@ function before (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell
 }
 
 /** Instances of one retrieve before it happens: with C-GET each series, the shortest of three, is a retrieve of its own. */
-const AFTER: Readonly<Record<Operation, number>> = { find: 5, move: 5, get: 2, store: 5, warm: 0 }
+const AFTER: Readonly<Record<Operation, number>> = { find: 5, move: 5, get: 2, store: 5, warm: 0, stow: 5 }
 
 /** It happens once some matches, or some instances, have come. */
 function amid (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
@@ -77,7 +85,7 @@ function amid (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
 }
 
 function pause ({ operation, control }: Bench): Gate {
-  return operation === 'find' ? control.pauseAnswers(AFTER.find) : control.pauseSubOperations(AFTER[operation])
+  return operation === 'find' || operation === 'stow' ? control.pauseAnswers(AFTER[operation]) : control.pauseSubOperations(AFTER[operation])
 }
 
 /** What the PACS does wrong doesn't matter to whoever reads what is held. */
@@ -121,11 +129,10 @@ function fullDisk (answer: string): Cell {
 /** The disk fills while one object, larger than memory should hold, is on its way to it. */
 function fullDiskAmidObject (answer: string): Cell {
   const { prepare, fill, heal } = disk(24 * MIB)
-  const study = smallStudy('fault matrix, large', { series: [1], pixelBytes: 12 * MIB })
-  return before(answer, () => { fill(7 * MIB) }, { prepare: scope => ({ ...prepare(scope), study, pacs: { responseSeconds: 30 } }), heal })
+  return before(answer, () => { fill(7 * MIB) }, { prepare: scope => ({ ...prepare(scope), study: LARGE }), heal })
 }
 
-function readOnlyDisk (answer: string): Cell {
+function readOnlyDisk (answer: string, study?: GeneratedStudy): Cell {
   let fail: () => void = () => {}
   let repair: () => void = () => {}
   return before(answer, () => { fail() }, {
@@ -133,7 +140,7 @@ function readOnlyDisk (answer: string): Cell {
       const { path, failToReadOnly, repair: mend } = failingDisk(scope)
       fail = failToReadOnly
       repair = mend
-      return { cache: { folder: join(path, 'cache'), diskFreeBytesMin: 0, bytesMax: 1 << 30 } }
+      return { ...study && { study }, cache: { folder: join(path, 'cache'), diskFreeBytesMin: 0, bytesMax: 1 << 30 } }
     },
     heal: async bench => { await bench.reopen({}, repair) }
   })
@@ -163,7 +170,8 @@ export const MATRIX: readonly Row[] = [
         heal: async bench => { await bench.reopen({ pacs: { senders: [] } }) },
         note: 'until the setting is mended'
       }),
-      warm: held(({ control }) => { control.refuseAssociations() })
+      warm: held(({ control }) => { control.refuseAssociations() }),
+      stow: before('502 PACS_REJECTED', ({ control }) => { control.refuseAssociations() })
     }
   },
   {
@@ -173,7 +181,8 @@ export const MATRIX: readonly Row[] = [
       find: before('503 PACS_UNREACHABLE', async ({ toPacs }) => { await toPacs.refuse() }),
       ...ofRetrieves(() => before('503 PACS_UNREACHABLE', async ({ toPacs }) => { await toPacs.refuse() })),
       store: before('502 PACS_STATUS', async ({ toBox }) => { await toBox.refuse() }),
-      warm: held(async ({ toPacs }) => { await toPacs.refuse() })
+      warm: held(async ({ toPacs }) => { await toPacs.refuse() }),
+      stow: before('503 PACS_UNREACHABLE', async ({ toPacs }) => { await toPacs.refuse() })
     }
   },
   {
@@ -183,17 +192,19 @@ export const MATRIX: readonly Row[] = [
       find: before('200', ({ control }) => { control.delayAnswers(20) }),
       ...ofRetrieves(() => before('200', ({ control }) => { control.delayAnswers(20); control.delaySubOperations(50) })),
       store: before('200', ({ toBox }) => { toBox.delay(15) }),
-      warm: held(({ toPacs }) => { toPacs.delay(15) })
+      warm: held(({ toPacs }) => { toPacs.delay(15) }),
+      stow: before('200', ({ control }) => { control.delayAnswers(20) })
     }
   },
   {
     fault: 'silent: from the start',
     what: 'bytes are taken and nothing comes back',
     cells: {
-      find: before('504 PACS_TIMEOUT', ({ control }) => { control.neverAnswer('find') }),
-      ...ofRetrieves(() => before('504 PACS_TIMEOUT', ({ toPacs }) => { toPacs.silence() })),
-      store: before('504 PACS_TIMEOUT', ({ toBox }) => { toBox.silence() }),
-      warm: held(({ toPacs }) => { toPacs.silence() })
+      find: before('504 PACS_TIMEOUT', ({ control }) => { control.neverAnswer('find') }, { prepare: impatient }),
+      ...ofRetrieves(() => before('504 PACS_TIMEOUT', ({ toPacs }) => { toPacs.silence() }, { prepare: impatient })),
+      store: before('504 PACS_TIMEOUT', ({ toBox }) => { toBox.silence() }, { prepare: impatient }),
+      warm: held(({ toPacs }) => { toPacs.silence() }, { prepare: impatient }),
+      stow: before('504 PACS_TIMEOUT', ({ control }) => { control.neverAnswer('store') }, { prepare: impatient })
     }
   },
   {
@@ -205,23 +216,27 @@ export const MATRIX: readonly Row[] = [
         run: async bench => {
           bench.control.pauseAnswers(5)
           return await bench.ask()
-        }
+        },
+        prepare: impatient
       },
       ...ofRetrieves(() => ({
         answer: '200 cut',
         run: async bench => {
           bench.control.pauseSubOperations(1)
           return await bench.ask()
-        }
+        },
+        prepare: impatient
       })),
-      store: before('200 cut', ({ toBox }) => { toBox.silence(MID_OBJECT, 'forth') }),
+      store: before('200 cut', ({ toBox }) => { toBox.silence(MID_OBJECT, 'forth') }, { prepare: impatient }),
       warm: {
         answer: '200',
         run: async bench => {
           bench.control.pauseAnswers(1)
           return await bench.ask()
-        }
-      }
+        },
+        prepare: impatient
+      },
+      stow: before('202', ({ toPacs }) => { toPacs.silence(MID_OBJECT, 'forth') }, { prepare: impatient, note: 'the rest failed, each named' })
     }
   },
   {
@@ -232,7 +247,8 @@ export const MATRIX: readonly Row[] = [
       move: before('200', ({ toPacs }) => { toPacs.cutAfter(800) }, { note: 'the rest is asked for again' }),
       get: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT) }, { note: 'the rest is asked for again' }),
       store: before('200', ({ toBox }) => { toBox.cutAfter(MID_OBJECT, 'forth') }, { note: 'the rest is asked for again' }),
-      warm: held(({ toPacs }) => { toPacs.cutAfter(300) })
+      warm: held(({ toPacs }) => { toPacs.cutAfter(300) }),
+      stow: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT, 'forth') }, { note: 'what had no answer is sent again' })
     }
   },
   {
@@ -243,7 +259,8 @@ export const MATRIX: readonly Row[] = [
       move: before('200', ({ toPacs }) => { toPacs.cutAfter(800, 'back', 'reset') }, { note: 'the rest is asked for again' }),
       get: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT, 'back', 'reset') }, { note: 'the rest is asked for again' }),
       store: before('200', ({ toBox }) => { toBox.cutAfter(MID_OBJECT, 'forth', 'reset') }, { note: 'the rest is asked for again' }),
-      warm: held(({ toPacs }) => { toPacs.cutAfter(300, 'back', 'reset') })
+      warm: held(({ toPacs }) => { toPacs.cutAfter(300, 'back', 'reset') }),
+      stow: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT, 'forth', 'reset') }, { note: 'what had no answer is sent again' })
     }
   },
   {
@@ -263,7 +280,8 @@ export const MATRIX: readonly Row[] = [
           gate.release()
           return await asking
         }
-      }
+      },
+      stow: amid('200', ({ toPacs }) => { toPacs.reset() }, { note: 'what had no answer is sent again' })
     }
   },
   {
@@ -283,7 +301,8 @@ export const MATRIX: readonly Row[] = [
           gate.release()
           return await asking
         }
-      }
+      },
+      stow: amid('200', ({ toPacs }) => { toPacs.halfClose() }, { note: 'what had no answer is sent again' })
     }
   },
   {
@@ -300,7 +319,12 @@ export const MATRIX: readonly Row[] = [
       },
       ...ofRetrieves(() => before('200', ({ control }) => { control.sendForeignInstance() }, { note: 'it is refused' })),
       store: before('200', ({ control }) => { control.sendForeignInstance(); control.answerForeign() }, { note: 'it is refused' }),
-      warm: held(({ control }) => { control.answerForeign() }, { note: 'nor is it counted' })
+      warm: held(({ control }) => { control.answerForeign() }, { note: 'nor is it counted' }),
+      stow: {
+        answer: '409',
+        note: 'where the path names a study',
+        run: async bench => await bench.offer(await filesOf(bench.study), `${bench.url}/2.25.404`)
+      }
     }
   },
   {
@@ -310,7 +334,8 @@ export const MATRIX: readonly Row[] = [
       find: 'a match has no announcement',
       ...ofRetrieves(() => before('200 cut', ({ control }) => { control.mislabel(2) }, { note: 'it is refused, each time' })),
       store: 'it is what the PACS does wrong in *move* and *get*',
-      warm: 'nothing is sent'
+      warm: 'nothing is sent',
+      stow: 'what is announced is read from the data set itself'
     }
   },
   {
@@ -333,7 +358,14 @@ export const MATRIX: readonly Row[] = [
           return await asking
         }
       },
-      warm: held(({ control }) => { control.answerTwice() })
+      warm: held(({ control }) => { control.answerTwice() }),
+      stow: {
+        answer: '200',
+        run: async bench => {
+          const files = await filesOf(bench.study)
+          return await bench.offer([...files, ...files])
+        }
+      }
     }
   },
   {
@@ -343,7 +375,8 @@ export const MATRIX: readonly Row[] = [
       find: before('502 PACS_STATUS', ({ control }) => { control.endFindsWith(0xc001) }),
       ...ofRetrieves(() => before('502 PACS_STATUS', ({ control }) => { control.endRetrievesWith(0xc001) })),
       store: 'the status of a C-STORE is ours: full disk, wrong instance',
-      warm: held(({ control }) => { control.endFindsWith(0xc001) })
+      warm: held(({ control }) => { control.endFindsWith(0xc001) }),
+      stow: before('409', ({ control }) => { control.answerStoresWith(0xc001) }, { note: 'each with the PACS\'s reason' })
     }
   },
   {
@@ -353,7 +386,8 @@ export const MATRIX: readonly Row[] = [
       find: before('200 cut', ({ control }) => { control.endFindsWith(0xc001, 5) }),
       ...ofRetrieves(() => before('200', ({ control }) => { control.endRetrievesWith(0xc001, 5) }, { note: 'the rest is asked for again' })),
       store: before('200 cut', ({ control }) => { control.failSubOperations(3) }),
-      warm: held(({ control }) => { control.endFindsWith(0xc001, 1) })
+      warm: held(({ control }) => { control.endFindsWith(0xc001, 1) }),
+      stow: before('202', ({ control }) => { control.answerStoresWith(0xc001, 5) }, { note: 'each that failed with the PACS\'s reason' })
     }
   },
   {
@@ -363,7 +397,8 @@ export const MATRIX: readonly Row[] = [
       find: before('200', ({ control }) => { control.hideCounts() }),
       ...ofRetrieves(() => before('200', ({ control }) => { control.endRetrievesWith(0xb000, 12); control.hideCounts() })),
       store: 'the status of a C-STORE is ours, and we warn of nothing',
-      warm: held(({ control }) => { control.hideCounts() })
+      warm: held(({ control }) => { control.hideCounts() }),
+      stow: before('202', ({ control }) => { control.answerStoresWith(0xb000) }, { note: 'stored, each with the PACS\'s warning' })
     }
   },
   {
@@ -373,7 +408,8 @@ export const MATRIX: readonly Row[] = [
       find: before('502 PACS_STATUS', ({ control }) => { control.endFindsWith(0xa700) }),
       ...ofRetrieves(() => before('502 PACS_STATUS', ({ control }) => { control.endRetrievesWith(0xa702) })),
       store: before('502 PACS_STATUS', async bench => { await bench.occupy() }, { prepare: () => ({ dimse: { associationsMax: 1 } }) }),
-      warm: held(({ control }) => { control.refuseAssociations(REJECTIONS.localLimit) })
+      warm: held(({ control }) => { control.refuseAssociations(REJECTIONS.localLimit) }),
+      stow: before('409', ({ control }) => { control.answerStoresWith(0xa700) }, { note: 'each with the PACS\'s reason' })
     }
   },
   {
@@ -384,7 +420,8 @@ export const MATRIX: readonly Row[] = [
       find: fullDisk('200'),
       ...ofRetrieves(() => fullDisk('507 STORE_FULL')),
       store: fullDiskAmidObject('507 STORE_FULL'),
-      warm: fullDisk('200')
+      warm: fullDisk('200'),
+      stow: fullDiskAmidObject('409')
     }
   },
   {
@@ -395,7 +432,8 @@ export const MATRIX: readonly Row[] = [
       find: readOnlyDisk('200'),
       ...ofRetrieves(() => readOnlyDisk('500 STORE_FAILED')),
       store: 'the same as *move*',
-      warm: readOnlyDisk('200')
+      warm: readOnlyDisk('200'),
+      stow: readOnlyDisk('409', LARGE)
     }
   },
   {
@@ -405,7 +443,8 @@ export const MATRIX: readonly Row[] = [
       find: clockJump(amid),
       ...ofRetrieves(() => clockJump(amid)),
       store: 'the same as *move*',
-      warm: clockJump(before)
+      warm: clockJump(before),
+      stow: clockJump(amid)
     }
   },
   {
@@ -415,7 +454,8 @@ export const MATRIX: readonly Row[] = [
       find: leaving(),
       ...ofRetrieves(() => leaving()),
       store: 'the same as *move*',
-      warm: leaving()
+      warm: leaving(),
+      stow: leavingOffer()
     }
   }
 ]
@@ -433,6 +473,23 @@ function leaving (): Cell {
       if (!answer.closed) await once(answer, 'close')
       gate?.release()
       return answer.complete ? 'whole' : 'cut'
+    }
+  }
+}
+
+/** Of what the caller was still sending the PACS has nothing; of the rest, only what is whole. */
+function leavingOffer (): Cell {
+  return {
+    answer: 'cut',
+    run: async bench => {
+      const { type, body } = storeRequest(await filesOf(bench.study))
+      const sent = request(bench.url, { method: 'POST', headers: { 'content-type': type, 'content-length': body.length }, agent: false })
+      sent.on('error', () => {})
+      sent.write(body.subarray(0, MID_OBJECT))
+      await bench.until(() => bench.control.seen.stores === 5)
+      sent.destroy()
+      const wrong = await bench.inPacs(instancesOf(bench.study).filter(uid => bench.rooms.sim.datasetOf(uid) !== undefined))
+      return wrong.length > 0 ? `${wrong.length} in the PACS that are not whole` : 'cut'
     }
   }
 }

@@ -6,16 +6,16 @@
  * ours, has its line in a table here.
  */
 
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { test } from 'tap'
-import { RequestError } from '#core/errors.ts'
 import type { DicomJson, JsonElement } from '#standards/dicom/json.ts'
 import { transferSyntax } from '#standards/dicom/transfer-syntax.ts'
 import { boxAddress, startBox } from '#test/fixtures/box.ts'
-import { startOrthanc, skipWithoutDicomWebPlugin, type Orthanc } from '#test/fixtures/orthanc.ts'
+import { forgetAll, instancesIn, setDestination, skipWithoutDicomWebPlugin, startOrthanc, type Orthanc } from '#test/fixtures/orthanc.ts'
 import { skipWithout } from '#test/fixtures/peer.ts'
 import { objectOf, partsOf, readJson, readObjects, type ReadObject } from '#test/fixtures/retrieved.ts'
-import { send, sendable, type Sendable } from '#test/fixtures/send.ts'
+import { inRounds } from '#test/fixtures/sample-rounds.ts'
+import { send } from '#test/fixtures/send.ts'
 import { sample, skipWithoutShared } from '#test/fixtures/shared.ts'
 
 const skip = skipWithoutShared || skipWithout('Orthanc') || skipWithoutDicomWebPlugin
@@ -87,42 +87,6 @@ test('files of many makers leave the box as the PACS holds them, byte for byte a
 
 function uids (objects: readonly { readonly sopInstanceUid: string }[]): string[] {
   return objects.map(({ sopInstanceUid }) => sopInstanceUid).sort()
-}
-
-interface Sample { readonly name: string, readonly object: Sendable }
-
-/** Many samples are the same instance written in different ways: those go through one after the other, each into an empty PACS. */
-async function inRounds (names: readonly string[]): Promise<{ rounds: Sample[][], unreadable: [string, string][] }> {
-  const rounds: Sample[][] = []
-  const unreadable: [string, string][] = []
-  const seen = new Map<string, number>()
-  for (const name of names) {
-    try {
-      const object = sendable(await readFile(sample(`dicom/${name}`)))
-      const round = seen.get(object.sopInstanceUid) ?? 0
-      seen.set(object.sopInstanceUid, round + 1)
-      ;(rounds[round] ??= []).push({ name, object })
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error
-      unreadable.push([name, error.code])
-    }
-  }
-  return { rounds, unreadable }
-}
-
-/** Orthanc's own identifiers, by SOP instance UID. */
-async function instancesIn (orthanc: Orthanc): Promise<Map<string, string>> {
-  const instances = await (await fetch(`${orthanc.http}/instances?expand`)).json() as { ID: string, MainDicomTags: { SOPInstanceUID: string } }[]
-  return new Map(instances.map(({ ID, MainDicomTags }) => [MainDicomTags.SOPInstanceUID, ID]))
-}
-
-async function forgetAll (orthanc: Orthanc): Promise<void> {
-  for (const id of (await instancesIn(orthanc)).values()) await fetch(`${orthanc.http}/instances/${id}`, { method: 'DELETE' })
-}
-
-async function setDestination (orthanc: Orthanc, title: string, port: number): Promise<void> {
-  const { status } = await fetch(`${orthanc.http}/modalities/${title.toLowerCase()}`, { method: 'PUT', body: JSON.stringify([title, '127.0.0.1', port]) })
-  if (status !== 200) throw new Error(`Orthanc refused a modality: ${status}`)
 }
 
 /** The file as Orthanc keeps it. */

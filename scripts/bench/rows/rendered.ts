@@ -74,7 +74,13 @@ export const rendered: Row = {
       picture('Orthanc /instances/…/preview, one at a time', orthanc, orthanc.rest, previews, 1, 'stretched to what there is, not windowed'),
       picture(`box /rendered, ${CONNECTIONS} connections`, box, box.dicomweb, standard, CONNECTIONS),
       picture(`Orthanc /instances/…/rendered, ${CONNECTIONS} connections`, orthanc, orthanc.rest, orthancs, CONNECTIONS),
-      picture(`box /rendered, drawn before, ${CONNECTIONS} connections`, box, box.dicomweb, () => kept, CONNECTIONS, 'what is kept leaves again'),
+      {
+        ...picture(`box /rendered, drawn before, ${CONNECTIONS} connections`, box, box.dicomweb, () => kept, CONNECTIONS, 'what is kept leaves again'),
+        before: async () => {
+          for (const path of kept) await (await fetch(`${box.dicomweb}${path}`, { headers: { accept: JPEG } })).arrayBuffer()
+          await quiet(box.pid)
+        }
+      },
       thumbnails(`box, ${SERIES_OF_MANY} thumbnails`, box, side => series.map(uid => `${box.dicomweb}/studies/${many.studyUid}/series/${uid}/thumbnail?viewport=${side},${side}`)),
       thumbnails(`Orthanc DICOMweb, ${SERIES_OF_MANY} pictures of that size`, orthanc, side => many.files.map(file => `${orthanc.dicomweb}${pathOf(many, file)}/rendered?viewport=${side},${side}`), 'it has no thumbnails of series here: one picture of each'),
       thumbnails(`Orthanc, ${SERIES_OF_MANY} previews`, orthanc, side => manyNames.map(id => `${orthanc.rest}/instances/${id}/rendered?width=${side}&height=${side}`), 'the same by its own interface')

@@ -7,11 +7,11 @@
  */
 
 import { randomInt } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IndexStore, type SeriesRow, type StudyRow } from './index-store.ts'
 import { chooseEvicted, Forecast, type EvictLimits } from './evict.ts'
-import { discard, DISCARDED, Pack } from './pack.ts'
+import { discard, DISCARDED, Pack, segmentName } from './pack.ts'
 import { scanPack } from './scan.ts'
 import type { Completeness } from './completeness.ts'
 
@@ -324,10 +324,16 @@ export class Cache {
     for (const series of this.#shelves.values()) yield * series.values()
   }
 
-  /** Compares the index with the folders: rows without a pack go, packs without a row are scanned. */
+  /** Compares the index with the folders: rows without their pack go, packs without a row are scanned. */
   async #recover (): Promise<void> {
     const { folder } = this.#settings
     const rows = new Map(this.#index.series().map(row => [`${row.studyUid}/${row.seriesUid}`, row]))
+    for (const { studyUid, seriesUid, segment, bytes } of [...this.#index.extents()]) {
+      // A power cut can bring rows back to life whose pack was removed: whoever reads must not be the one to find out.
+      const size = (await stat(join(folder, studyUid, seriesUid, segmentName(segment))).catch(() => undefined))?.size ?? 0
+      if (size >= bytes || !rows.delete(`${studyUid}/${seriesUid}`)) continue
+      this.#index.removeSeries(studyUid, seriesUid)
+    }
     for (const studyUid of await foldersIn(folder)) {
       if (!isStoredUid(studyUid)) continue
       for (const name of await foldersIn(join(folder, studyUid))) {

@@ -80,6 +80,15 @@ export interface StudyRow {
   readonly studyDate: string | undefined
 }
 
+/** One pack file, and the bytes that the index finds in it. */
+export interface Extent {
+  readonly studyUid: string
+  readonly seriesUid: string
+  readonly segment: number
+  readonly bytes: number
+}
+
+interface RawExtent { study_uid: string, series_uid: string, segment: number, bytes: number }
 interface RawSeries { study_uid: string, series_uid: string, instances: number, segments: number, bytes: number, complete: number, expected: number | null, reason: string | null, created_at: number, checked_at: number, used_at: number }
 interface RawInstance { sop_instance_uid: string, sop_class_uid: string, transfer_syntax_uid: string, segment: number, offset: number, length: number, dataset_offset: number, pixel_offset: number, crc: number, received_at: number }
 interface RawStudy { study_uid: string, complete: number, checked_at: number, study_date: string | null }
@@ -115,6 +124,12 @@ export class IndexStore {
       crc: row.crc,
       receivedAt: row.received_at
     }))
+  }
+
+  /** How far each pack file must reach for its rows to be true. */
+  * extents (): Generator<Extent> {
+    const rows = this.#db.prepare('SELECT study_uid, series_uid, segment, max("offset" + length) AS bytes FROM instance GROUP BY study_uid, series_uid, segment')
+    for (const row of rows.iterate() as Iterable<RawExtent>) yield { studyUid: row.study_uid, seriesUid: row.series_uid, segment: row.segment, bytes: row.bytes }
   }
 
   study (studyUid: string): StudyRow | undefined {

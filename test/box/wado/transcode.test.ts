@@ -44,6 +44,9 @@ function pixelsOf (file: Buffer): Buffer {
 const OF_PIXELS = ['00280002', '00280004', '00280006', '00280100', '00280101', '00280102', '00282110']
 const OF_LOSS = ['00080008', '00082111', '00089215', '00282112', '00282114']
 
+/** In one of the samples alone. */
+const TRAILING_PADDING = 'FFFCFFFC'
+
 function without (json: DicomJson, tags: readonly string[]): DicomJson {
   return Object.fromEntries(Object.entries(json).filter(([tag]) => !tags.includes(tag)))
 }
@@ -129,7 +132,7 @@ test('DCMTK reads what leaves, and finds in it what it finds in the original', {
     t.match(dcmtk('dcmftest', path), /^yes/)
     if (decoder !== undefined) dcmtk(decoder, path, native)
     const expected = name.startsWith('CT') ? ct : mr
-    t.strictSame(without(said(native) as DicomJson, OF_PIXELS), without(expected as DicomJson, OF_PIXELS), `${name} as ${transferSyntax(to).name}`)
+    t.strictSame(without(said(native) as DicomJson, [...OF_PIXELS, TRAILING_PADDING]), without(expected as DicomJson, [...OF_PIXELS, TRAILING_PADDING]), `${name} as ${transferSyntax(to).name}`)
   }
 })
 

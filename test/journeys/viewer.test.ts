@@ -1,0 +1,97 @@
+/**
+ * What a viewer that others wrote draws of our frames is what we draw ourselves: one picture of each
+ * SOP class and transfer syntax among the samples, from a real PACS through the box, once by
+ * Cornerstone in Chromium from `/frames/1`, once by `/rendered`.
+ *
+ * Nothing is passed over in silence: what Cornerstone can't draw, or draws otherwise, has its line here.
+ */
+
+import { readdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Page } from 'playwright-core'
+import { PNG } from 'pngjs'
+import { test } from 'tap'
+import { firstText } from '#standards/dicom/dataset.ts'
+import type { DicomJson } from '#standards/dicom/json.ts'
+import { boxAddress, startBox } from '#test/fixtures/box.ts'
+import { startChromium } from '#test/fixtures/chromium.ts'
+import { forgetAll, setDestination, skipWithoutDicomWebPlugin, startOrthanc } from '#test/fixtures/orthanc.ts'
+import { skipWithout } from '#test/fixtures/peer.ts'
+import { readJson } from '#test/fixtures/retrieved.ts'
+import { inRounds, type Sample } from '#test/fixtures/sample-rounds.ts'
+import { send } from '#test/fixtures/send.ts'
+import { sample, skipWithoutShared } from '#test/fixtures/shared.ts'
+import { serveViewer } from './viewer/bundle.ts'
+import type { Drawing } from './viewer/drawing.ts'
+
+const skip = skipWithoutShared || skipWithout('Orthanc', 'chromium') || skipWithoutDicomWebPlugin
+
+const PIXEL_DATA = '7FE00010'
+/** Of 255 steps, on average over all samples of all pixels: rounding, and how each decoder undoes a cosine. */
+const MEAN_DIFFERENCE_MAX = 1
+/** Cornerstone swallows some of its own failures, and then never answers. */
+const DRAWN_WITHIN_MS = 10_000
+
+/** What Cornerstone doesn't draw, or not as the standard wants it. */
+const OTHERWISE: Readonly<Record<string, string>> = {
+}
+
+test('Cornerstone draws of each SOP class and syntax what we render', { skip, timeout: 240_000 }, async t => {
+  const address = await boxAddress()
+  const orthanc = await startOrthanc(t, [address])
+  const viewer = await serveViewer(t)
+  const page = await (await startChromium(t)).newPage()
+  await open(page, viewer)
+  const drawn = new Map<string, string>()
+  for (const round of (await inRounds((await readdir(sample('dicom'))).sort())).rounds) {
+    const wanted = round.filter(one => one.object.sopClassUid !== '' && !drawn.has(kind(one)))
+    await t.test(`${wanted.length} that may be of another kind`, async t => {
+      await forgetAll(orthanc)
+      const box = await startBox(t, orthanc, { http: { cors: { origins: [new URL(viewer).origin], credentials: false, maxAgeSeconds: 600 } } })
+      await setDestination(orthanc, address.aeTitle, box.dimsePort)
+      for (const one of wanted) {
+        if (drawn.has(kind(one)) || await send(one.object, orthanc) !== '0000') continue
+        const instance = `${box.dicomweb}/studies/${one.object.studyUid}/series/${one.object.seriesUid}/instances/${one.object.sopInstanceUid}`
+        const [metadata] = await readJson(`${instance}/metadata`)
+        if (metadata[PIXEL_DATA] === undefined) continue
+        drawn.set(kind(one), one.name)
+        const difference = await compare(page, instance, metadata)
+        if (typeof difference === 'string') await open(page, viewer)
+        const known = OTHERWISE[one.name]
+        if (known === undefined) t.ok(Number(difference) <= MEAN_DIFFERENCE_MAX, `${one.name}: ${difference}`)
+        else t.ok(typeof difference === 'string' || difference > MEAN_DIFFERENCE_MAX, `${one.name} is still drawn otherwise: ${known} (${difference})`)
+      }
+    })
+  }
+  t.ok(drawn.size >= KINDS_MIN, `${drawn.size} kinds`)
+  t.same(Object.keys(OTHERWISE).filter(name => ![...drawn.values()].includes(name)), [], 'no line without its picture')
+})
+
+/** SOP classes in transfer syntaxes with pixel data, among the samples that a PACS takes. */
+const KINDS_MIN = 30
+
+function kind ({ object }: Sample): string {
+  return `${object.sopClassUid} ${object.transferSyntaxUid}`
+}
+
+async function open (page: Page, viewer: string): Promise<void> {
+  await page.goto(viewer)
+  await page.waitForFunction("document.title === 'ready'")
+}
+
+/** @returns the mean difference of a sample, from 0 to 255; or why there is none */
+async function compare (page: Page, instance: string, metadata: DicomJson): Promise<number | string> {
+  const [columns, rows] = ['00280011', '00280010'].map(tag => Number(firstText(metadata, tag)))
+  const ours = await fetch(`${instance}/frames/1/rendered`, { headers: { accept: 'image/png' } })
+  if (!ours.ok) return `rendered: ${ours.status} ${await ours.text()}`
+  const expected = PNG.sync.read(Buffer.from(await ours.arrayBuffer()))
+  const drawing = page.evaluate(async ([frame, metadata, columns, rows]) => await (globalThis as unknown as Drawing).draw(frame, metadata, columns, rows),
+    [`${instance}/frames/1`, metadata, columns, rows] as const).catch((error: Error) => error.message)
+  const url = await Promise.race([drawing, delay(DRAWN_WITHIN_MS, 'silence', { ref: false })])
+  if (!url.startsWith('data:')) return `drawn: ${url}`
+  const drawn = PNG.sync.read(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'))
+  if (drawn.width !== expected.width || drawn.height !== expected.height) return `${expected.width} × ${expected.height} rendered`
+  let sum = 0
+  for (let at = 0; at < drawn.data.length; at++) if (at % 4 !== 3) sum += Math.abs(drawn.data[at] - expected.data[at])
+  return sum / (drawn.data.length / 4 * 3)
+}
