@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { parseUid } from '#core/uid.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Pacs } from '../pacs/pacs.ts'
+import { Resources } from '../http/resources.ts'
 import type { Metrics } from './metrics.ts'
 import type { PixelPool, PixelPoolState } from '../pixels/pool.ts'
 
@@ -32,6 +33,7 @@ export interface Status {
 export type CacheList = ReturnType<Cache['list']>
 
 export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels, metrics }: AdminParts): void {
+  const resources = new Resources(app, {})
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   app.get('/status', async (): Promise<Status> => {
     const series = cache.list()
@@ -50,4 +52,5 @@ export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels, metric
     await pacs.supply.purge(parseUid((request.params as { study: string }).study))
     return {}
   })
+  resources.close(async (_, reply) => reply.code(204).send())
 }

@@ -44,7 +44,7 @@ test('mistakes on the admin socket are told as problems too', async t => {
   const site = await openRooms(t, [])
   t.equal(codeOf(await admin(site, '/cache/..%2f..', 'DELETE')), 'UID_INVALID')
   t.equal(codeOf(await admin(site, '/nowhere')), 'ROUTE_UNKNOWN')
-  t.equal((await admin(site, '/status', 'POST')).status, 501)
+  t.equal((await admin(site, '/status', 'POST')).status, 405)
 })
 
 test('only the machine\'s own people open the socket', async t => {

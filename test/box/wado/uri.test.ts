@@ -1,9 +1,9 @@
 import { test } from 'tap'
-import { EXPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
+import { EXPLICIT_LE, JPEG_LS_LOSSLESS, RLE_LOSSLESS } from '#standards/dicom/transfer-syntax.ts'
 import { ask, codeOf, objectOf, untrue, type Answer } from '#test/fixtures/answer.ts'
 import { openRooms, type Rooms } from '#test/fixtures/rooms.ts'
 import { smallStudy } from '#test/fixtures/small-studies.ts'
-import type { GeneratedStudy } from '#sim/studies.ts'
+import { generateStudies, type GeneratedStudy } from '#sim/studies.ts'
 
 const ct = smallStudy('uri', { pixelBytes: 4096 })
 const frames = 3
@@ -90,4 +90,18 @@ test('what can\'t be honoured is refused by name, and nobody gets a picture that
   t.equal((await wado(site, ct, '&charset=utf-8,ISO-8859-1;q=0.5')).status, 200)
   for (const query of ['', '?requestType=WADO', '?requestType=wado&studyUID=1.2&seriesUID=1.3&objectUID=1.4', '?requestType=WADO&studyUID=1.2&seriesUID=1.3&objectUID=..%2f..']) t.equal((await ask(`${site.url}/wado${query}`)).status, 400, query)
   t.match(codeOf(await ask(`${site.url}/wado?requestType=WADO&studyUID=1.2&seriesUID=1.3&objectUID=1.4`)), /_UNKNOWN$/)
+})
+
+test('who names no transfer syntax gets explicit little endian, who names one gets that, who takes any gets what is stored', async t => {
+  const [slices] = generateStudies({ ctImages: 4 })
+  const site = await openRooms(t, [slices])
+  const read = async (more: string): Promise<[string | undefined, number]> => {
+    const { headers, body } = await wado(site, slices, `&contentType=application/dicom${more}`)
+    return [headers['content-type'], body.length]
+  }
+  const [plain, stored] = [await read(''), await read('&transferSyntax=*')]
+  t.equal(plain[0], `application/dicom; transfer-syntax=${EXPLICIT_LE}`)
+  t.equal(stored[0], `application/dicom; transfer-syntax=${JPEG_LS_LOSSLESS}`)
+  t.ok(plain[1] > 512 * 512 * 2 && stored[1] < plain[1])
+  t.equal((await read(`&transferSyntax=${RLE_LOSSLESS}`))[0], `application/dicom; transfer-syntax=${RLE_LOSSLESS}`)
 })
