@@ -99,6 +99,7 @@ const Pixels = Type.Object({
   idleSeconds: seconds('a thread without work ends after so long', 30, 1, 3600),
   callersMax: Type.Integer({ default: 256, minimum: 1, maximum: 10000, description: 'requests that may wait for these threads at the same time' })
 }, closed)
+
 const Stow = Type.Object({
   enabled: Type.Boolean({ default: false, description: 'whether callers may store into the PACS (STOW-RS)' }),
   requestsMax: Type.Integer({ default: 4, minimum: 1, maximum: 64, description: 'callers that store at the same time' }),

@@ -28,7 +28,7 @@ const QUERY_CLASSES = [
   '1.2.840.10008.5.1.4.1.2.2.2' // Study Root MOVE
 ]
 /** Explicit first: values of private or retired elements keep their VR. */
-const QUERY_SYNTAXES = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2']
+export const QUERY_SYNTAXES = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2']
 
 export interface Pacs {
   readonly query: Query
