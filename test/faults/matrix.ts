@@ -20,7 +20,7 @@ import { filesOf, storeRequest } from '#test/fixtures/store-request.ts'
 import type { Bench, BenchOptions, Operation, Scope } from './bench.ts'
 
 export interface Cell {
-  /** What the caller is told, in the words of {@link Bench.judge}. */
+  /** What the caller is told, in the words of {@link Bench.judge}; ` or ` between those that timing decides. */
   readonly answer: string
   /** How the fault is brought about, and the answer of whoever asked meanwhile. */
   readonly run: (bench: Bench) => Promise<string>
@@ -335,6 +335,7 @@ export const MATRIX: readonly Row[] = [
     cells: {
       find: 'a match has no announcement',
       ...ofRetrieves(() => before('200 cut', ({ control }) => { control.mislabel(2) }, { note: 'it is refused, each time' })),
+      transcoding: before('206 PACS_STATUS or 200 cut', ({ control }) => { control.mislabel(2) }, { note: 'by whether the PACS is done before the first is coded' }),
       store: 'it is what the PACS does wrong in *move* and *get*',
       warm: 'nothing is sent',
       stow: 'what is announced is read from the data set itself'
