@@ -44,9 +44,9 @@ export function drawChart ({ title, variants }: Pick<RowResult, 'title' | 'varia
         type: 'bar',
         barWidth: BAR - 10,
         data: bars.map(({ name, value }) => ({ value: value * times, itemStyle: { color: ours.includes(name) ? COLOURS.ours : COLOURS.theirs } })),
-        label: { show: true, position: 'right', fontSize: 11, formatter: ({ dataIndex }: { dataIndex: number }) => sayFigure(figure, bars[dataIndex]!.value) },
+        label: { show: true, position: 'right', fontSize: 11, color: INK, textBorderWidth: 0, formatter: ({ dataIndex }: { dataIndex: number }) => sayFigure(figure, bars[dataIndex]!.value) },
         ...goal !== undefined && {
-          markLine: { silent: true, symbol: 'none', lineStyle: { color: COLOURS.goal, type: 'dashed', width: 2 }, label: { formatter: goal.label, fontSize: 10, position: 'start', distance: 4 }, data: [{ xAxis: goal.value * times }] }
+          markLine: { silent: true, symbol: 'none', lineStyle: { color: COLOURS.goal, type: 'dashed', width: 2 }, label: { formatter: goal.label, fontSize: 10, color: INK, textBorderWidth: 0, position: 'start', distance: 4 }, data: [{ xAxis: goal.value * times }] }
         }
       }]
     })

@@ -12,19 +12,18 @@ import { Cache } from './cache/cache.ts'
 import type { Config } from './config.ts'
 import { fhirRoutes } from './fhir/routes.ts'
 import { allowOrigins } from './http/cors.ts'
+import { EVERY_DESCRIPTION } from './http/every-route.ts'
 import { Resources } from './http/resources.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
 import { openPacs } from './pacs/pacs.ts'
 import { openPixelPool } from './pixels/pool.ts'
-import { DESCRIBED } from './wado/described.ts'
 import { openGate } from './wado/gate.ts'
 import { Health } from './wado/health.ts'
 import { baseUrl } from './http/base-url.ts'
 import { SeriesMetadata } from './wado/metadata.ts'
 import { Renditions } from './wado/renditions.ts'
 import { wadoRoutes } from './wado/routes.ts'
-import { STOW_DESCRIBED } from './stow/described.ts'
 import { stowRoutes } from './stow/routes.ts'
 import { Spool } from './stow/spool.ts'
 
@@ -73,7 +72,7 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     const { prefix } = config.http
     const base = baseUrl(config.http)
     await http.register(async app => {
-      const resources = new Resources(app, { ...DESCRIBED, ...STOW_DESCRIBED })
+      const resources = new Resources(app, EVERY_DESCRIPTION)
       await stowRoutes(app, {
         settings: config.stow,
         spool: new Spool({ folder: join(config.cache.folder, 'stow'), bytesMax: config.stow.spoolBytesMax, diskFreeBytesMin: config.cache.diskFreeBytesMin }),

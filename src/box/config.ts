@@ -45,7 +45,8 @@ const Pacs = Type.Object({
   method: Type.Union([Type.Literal('move'), Type.Literal('get')], { default: 'move', description: 'C-MOVE, or C-GET where the PACS forbids it' }),
   associationsMax: Type.Integer({ default: 2, minimum: 1, maximum: 16, description: 'associations that the PACS bears from us at the same time' }),
   hours: Type.Array(Hours, { default: [], description: 'other numbers of associations, by time of day' }),
-  seriesAtOnce: Type.Integer({ default: 1, minimum: 1, maximum: 8, description: 'series of one study moved at the same time; 1 moves studies whole' }),
+  seriesAtOnce: Type.Integer({ default: 4, minimum: 1, maximum: 8, description: 'series of one study moved at the same time, where there are associations for them; 1 moves studies whole' }),
+  seriesKnownSeconds: seconds('a PACS that takes longer to say which series a study has is asked for it as a whole meanwhile', 0.05, 0, 10),
   idleSeconds: seconds('an association without work stays open so long', 30, 1, 600),
   responseSeconds: seconds('how long the PACS may take for one answer, fetching from slow storage included', 120, 1, 3600),
   connectSeconds: seconds('how long reaching it may take', 10, 0.1, 120),
@@ -98,6 +99,7 @@ const Pixels = Type.Object({
   idleSeconds: seconds('a thread without work ends after so long', 30, 1, 3600),
   callersMax: Type.Integer({ default: 256, minimum: 1, maximum: 10000, description: 'requests that may wait for these threads at the same time' })
 }, closed)
+
 const Stow = Type.Object({
   enabled: Type.Boolean({ default: false, description: 'whether callers may store into the PACS (STOW-RS)' }),
   requestsMax: Type.Integer({ default: 4, minimum: 1, maximum: 64, description: 'callers that store at the same time' }),

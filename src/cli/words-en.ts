@@ -1,5 +1,6 @@
 /** Every sentence of the command line, in English; words-fr.ts says what each is for. */
 
+import { hitRate } from './hit-rate.ts'
 import type { Words } from './words-fr.ts'
 
 const number = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 })
@@ -243,7 +244,7 @@ ${EXITS}`
     page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads, pixels }) => [
       `Up for                ${duration(upSeconds)}, memory ${bytes(residentBytes)}`,
       `PACS                  ${{ closed: 'reachable', open: 'left alone after failures', 'half-open': 'being tried' }[pacs.breaker]}; associations: ${pacs.lent} in use, ${pacs.idle} in reserve, ${pacs.waiting} requests waiting`,
-      `Reads                 ${reads.held} from the cache, ${reads.retrieved} from the PACS`,
+      `Reads                 ${reads.held} from the cache, ${reads.retrieved} from the PACS${hitRate(reads, percent => `: ${percent} % hits`)}`,
       `Cache                 ${cache.series} series, ${bytes(cache.bytes)}`,
       `Pixels                ${pixels.workers} threads with ${bytes(pixels.workerBytes)} of that memory, ${pixels.busy} at work; ${pixels.lanes} requests, ${pixels.waiting} frames waiting; ${pixels.lost} threads lost`,
       `Retrieves under way   ${retrieves.length === 0 ? 'none' : ''}`,

@@ -8,6 +8,7 @@ import type { CacheList, Status } from '#box/admin/routes.ts'
 import type { Facts } from '#core/errors.ts'
 import type { BoxMeasure } from './bench/measure-box.ts'
 import type { PacsMeasure } from './bench/measure-pacs.ts'
+import { hitRate } from './hit-rate.ts'
 import type { FindingName, Mark, Site, StepName } from './pair/step.ts'
 
 type Advice = Readonly<Record<string, string>>
@@ -268,7 +269,7 @@ ${EXITS}`
     page: ({ upSeconds, residentBytes, pacs, retrieves, cache, reads, pixels }: Status): string => [
       `En marche depuis      ${duration(upSeconds)}, mémoire ${bytes(residentBytes)}`,
       `PACS                  ${{ closed: 'joignable', open: 'laissé au repos après des échecs', 'half-open': 'à l\'essai' }[pacs.breaker]} ; associations : ${pacs.lent} en service, ${pacs.idle} en réserve, ${pacs.waiting} demande(s) en attente`,
-      `Lectures              ${reads.held} servies du cache, ${reads.retrieved} par le PACS`,
+      `Lectures              ${reads.held} servies du cache, ${reads.retrieved} par le PACS${hitRate(reads, percent => ` : ${percent} % de succès du cache`)}`,
       `Cache                 ${cache.series} série(s), ${bytes(cache.bytes)}`,
       `Pixels                ${pixels.workers} tâche(s) occupant ${bytes(pixels.workerBytes)} de cette mémoire, ${pixels.busy} au travail ; ${pixels.lanes} demande(s), ${pixels.waiting} vue(s) en attente ; ${pixels.lost} tâche(s) perdue(s)`,
       `Rapatriements en cours ${retrieves.length === 0 ? 'aucun' : ''}`,

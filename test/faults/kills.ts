@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { startPacs, type SimulatedPacs } from '#sim/pacs.ts'
 import type { GeneratedStudy } from '#sim/studies.ts'
 import { ask, hasClosingDelimiter, objectsOf, type Answer } from '#test/fixtures/answer.ts'
-import { WaitingBox, type OpenBox } from '#test/fixtures/box-process.ts'
+import { bundledBox, WaitingBox, type OpenBox } from '#test/fixtures/box-process.ts'
 import { freePort } from '#test/fixtures/peer.ts'
 import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
 import { examine, type Truth } from './on-disk.ts'
@@ -80,14 +80,15 @@ export async function killAgainAndAgain (t: Test, { folder, rounds, seed, afterw
     adminSocket,
     logLevel: 'silent'
   })
-  let waiting = new WaitingBox(t)
+  const program = await bundledBox(t)
+  let waiting = new WaitingBox(t, program)
   let forgetful = false
   let cut = STUDIES[0]
   let milliseconds = 150
   for (let round = 0; round < rounds; round++) {
     const where = `round ${round}, SEED=${seed}`
     const moment = MOMENTS[random(MOMENTS.length)]
-    const next = new WaitingBox(t)
+    const next = new WaitingBox(t, program)
     if (moment === 'opening' && round > 0) {
       const opening = waiting.open(settings(round)).catch(() => undefined)
       await delay(random(80))

@@ -23,8 +23,8 @@ const { values } = parseArgs({ options: { 'added-ms': { type: 'string', default:
 const addedMs = Number(values['added-ms'])
 const [host, port] = place(values.to)
 
-const server = createServer({ noDelay: true, pauseOnConnect: true }, caller => {
-  const called = connect({ host, port, noDelay: true })
+const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, caller => {
+  const called = connect({ host, port, noDelay: true, allowHalfOpen: true })
   const [outMs, backMs] = addedMs < SPLIT_MS_MIN ? [addedMs, 0] : [addedMs / 2, addedMs / 2]
   later(caller, called, outMs)
   later(called, caller, backMs)

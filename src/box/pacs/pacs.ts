@@ -28,7 +28,7 @@ const QUERY_CLASSES = [
   '1.2.840.10008.5.1.4.1.2.2.2' // Study Root MOVE
 ]
 /** Explicit first: values of private or retired elements keep their VR. */
-const QUERY_SYNTAXES = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2']
+export const QUERY_SYNTAXES = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2']
 
 export interface Pacs {
   readonly query: Query
@@ -60,7 +60,12 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
     cache,
     query,
     mover: mover({ method: pacs.method, destination: dimse.aeTitle, orders, timers }, slots, peer, onStore),
-    settings: { retriesMax: pacs.retriesMax, seriesAtOnce: pacs.seriesAtOnce, namesFirst: pacs.method === 'get' },
+    settings: {
+      retriesMax: pacs.retriesMax,
+      namesFirst: pacs.method === 'get',
+      seriesKnownSeconds: pacs.seriesKnownSeconds,
+      get seriesAtOnce () { return Math.max(1, Math.min(pacs.seriesAtOnce, slots.allowed)) }
+    },
     onUnsettled: error => { log.error({ err: error }, 'a pack could not be settled') },
     freshness: config.freshness
   })

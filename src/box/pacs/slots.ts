@@ -114,7 +114,7 @@ export class Slots {
   async #slot (signal: AbortSignal): Promise<void> {
     const { waitingMax } = this.#settings
     if (signal.aborted) throw leftTheQueue()
-    const allowed = this.#allowed
+    const allowed = this.allowed
     if (allowed === 0) throw this.#outOfHours()
     if (this.#lent < allowed && this.#waiting.length === 0) {
       this.#lent++
@@ -141,7 +141,7 @@ export class Slots {
   /** Hands slots to those who wait longest: as many as the hour allows by now. */
   #giveBack (): void {
     this.#lent--
-    const allowed = this.#allowed
+    const allowed = this.allowed
     if (allowed === 0) {
       for (const { refuse } of this.#waiting.splice(0)) refuse(this.#outOfHours())
     }
@@ -151,7 +151,8 @@ export class Slots {
     }
   }
 
-  get #allowed (): number {
+  /** How many may be lent at this hour. */
+  get allowed (): number {
     return associationsAt(this.#settings.hours, this.#settings.associationsMax, this.#now())
   }
 
@@ -163,7 +164,7 @@ export class Slots {
 
   async #useFresh<T> (signal: AbortSignal, use: (association: Association) => Promise<T>, { dial }: LendOptions): Promise<T> {
     // What is open and idle counts for the PACS as well.
-    while (this.#idle.length > 0 && this.#lent + this.#idle.length > this.#allowed) {
+    while (this.#idle.length > 0 && this.#lent + this.#idle.length > this.allowed) {
       const idle = this.#idle.shift() as Idle
       clearTimeout(idle.timer)
       await idle.association.release()

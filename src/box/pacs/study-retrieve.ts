@@ -5,6 +5,7 @@
  * is missing afterwards is asked for again. Ends honestly: complete, or so many of so many, and why.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { CapacityError, DrimboxError, PeerError, RequestError } from '#core/errors.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Completeness } from '../cache/completeness.ts'
@@ -18,8 +19,13 @@ import type { Claim } from './receive.ts'
 export interface RetrieveSettings {
   /** How often what is missing is asked for again. */
   readonly retriesMax: number
-  /** Series of one study moved at the same time; 1 moves the study as a whole. */
+  /** Series of one study moved at the same time, as the hour allows; 1 moves the study as a whole. */
   readonly seriesAtOnce: number
+  /**
+   * A PACS that takes longer to say which series it has is asked for the study as a whole meanwhile: the first
+   * image matters more than how soon the last one comes.
+   */
+  readonly seriesKnownSeconds: number
   /** C-GET must announce the classes that will come, hence learn of the instances first. */
   readonly namesFirst: boolean
 }
@@ -32,6 +38,9 @@ export interface RetrieveParts {
   /** A pack that the disk doesn't let settle. */
   readonly onUnsettled?: (error: unknown) => void
 }
+
+/** A study of fewer images comes faster as a whole: each C-MOVE costs the PACS an association to us. */
+const IMAGES_WORTH_PARTING = 64
 
 /** The job that brings the whole study, among those that bring a series. */
 const WHOLE = ''
@@ -228,9 +237,12 @@ export class StudyRetrieve {
     let rounds = settings.retriesMax
     let attempt = 0
     // A study of which somebody already fetches a series is not moved as a whole.
-    if (heldBefore === 0 && atOnce === 1 && !settings.namesFirst && this.#running(series).length === 0) {
+    const mayBeWhole = (): boolean => heldBefore === 0 && !settings.namesFirst && this.#running(series).length === 0
+    const counting = atOnce > 1 && mayBeWhole() ? this.#count(series) : undefined
+    const isParted = counting !== undefined && await this.#isWorthParting(counting)
+    if (!isParted && mayBeWhole()) {
       // The count goes beside the move, on an association of its own.
-      const [moved, counted] = await Promise.allSettled([this.#fetch({ series }, attempt++), this.#count(series)])
+      const [moved, counted] = await Promise.allSettled([this.#fetch({ series }, attempt++), counting ?? this.#count(series)])
       if (moved.status === 'rejected') throw moved.reason
       failure = moved.value
       // A PACS that took the move may have refused a second association: it is asked again.
@@ -239,7 +251,7 @@ export class StudyRetrieve {
       this.#assertKnown(series)
       if (failure !== undefined && this.#heldIn(series) === 0 && !hasTried(failure)) throw failure
     } else {
-      await this.#count(series)
+      await (counting ?? this.#count(series))
       this.#assertKnown(series)
       // What the PACS doesn't give in the syntaxes that were wished for is asked for in any.
       rounds += this.#preference.length > 0 ? 2 : 1
@@ -254,12 +266,26 @@ export class StudyRetrieve {
       else if (rounds-- === 0 || (this.#heldIn(series) === tried && !isNews(attempt)) || this.#shortage !== undefined) break
       else {
         tried = this.#heldIn(series)
-        failure = await this.#fetchEach(missing, atOnce, attempt++) ?? failure
+        // A PACS that didn't bear several at once is asked for one after the other.
+        failure = await this.#fetchEach(missing, failure === undefined ? atOnce : 1, attempt++) ?? failure
       }
     }
     await Promise.all(this.#running(series))
     if (failure !== undefined && this.#heldIn(series) <= heldBefore) throw failure
     return failure
+  }
+
+  /** Whether its series are known, soon enough, and come faster side by side. */
+  async #isWorthParting (counting: Promise<void>): Promise<boolean> {
+    const patience = new AbortController()
+    const known = await Promise.race([
+      counting.then(() => true, () => false),
+      pause(this.#parts.settings.seriesKnownSeconds * 1000, false, { signal: patience.signal }).catch(() => false)
+    ])
+    patience.abort()
+    if (!known || this.#counts.size < 2) return false
+    const counts = [...this.#counts.values()]
+    return counts.includes(undefined) || counts.reduce<number>((sum, count) => sum + (count ?? 0), 0) >= IMAGES_WORTH_PARTING
   }
 
   /** For the job that brings the whole study: those that bring a series of it. */
@@ -321,7 +347,9 @@ export class StudyRetrieve {
 
   /** Those that the PACS refuses don't keep it from being asked for the others; one that is gone is left alone. */
   async #fetchEach (missing: readonly Missing[], atOnce: number, attempt: number): Promise<DrimboxError | undefined> {
-    const queue = [...missing]
+    // The longest first, so that they end together.
+    const length = ({ series, instances }: Missing): number => instances?.length ?? this.#counts.get(series) ?? 0
+    const queue = atOnce > 1 ? missing.toSorted((a, b) => length(b) - length(a)) : [...missing]
     let failure: DrimboxError | undefined
     const workers = await Promise.allSettled(Array.from({ length: atOnce }, async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -338,10 +366,10 @@ export class StudyRetrieve {
 
   /** @returns what went wrong; some may have come all the same, the count will tell */
   async #fetch (portion: Partial<Missing>, attempt: number): Promise<DrimboxError | undefined> {
-    const before = this.arrivals.count
+    const before = this.#heldIn(portion.series)
     try {
       const modality = portion.series === undefined ? undefined : this.#modalities.get(portion.series)
-      await this.#parts.mover.bring({ study: this.studyUid, ...portion, modality, preference: this.#preference, attempt }, this.#abort.signal, () => this.arrivals.count > before)
+      await this.#parts.mover.bring({ study: this.studyUid, ...portion, modality, preference: this.#preference, attempt }, this.#abort.signal, () => this.#heldIn(portion.series) > before)
       return undefined
     } catch (error) {
       if (!(error instanceof DrimboxError) || error.code === 'CANCELLED') throw error

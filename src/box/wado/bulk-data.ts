@@ -162,7 +162,7 @@ async function sendValue (set: ObjectSet, request: FastifyRequest, reply: Fastif
   const document = await documentOf(stored, source, path)
   const offers = bulkDataOffers(stored.transferSyntaxUid, path, document?.type)
   const { type, inner, transferSyntax } = assertOffer(choose(ranges, offers), offers, stored)
-  const { etag, modifiedAt } = validatorsOf(stored, `b${crc32(`${path} ${inner ?? type}`).toString(36)}`)
+  const { etag, modifiedAt } = validatorsOf(stored, `${inner === undefined ? 'b' : 'c'}${crc32(`${path} ${inner ?? type}`).toString(36)}`)
   const pieces = trimmed(await source.pieces(value), document)
   if (inner === undefined) {
     await sendRepresentation(request, reply, set, { type: typed(type, transferSyntax), pieces, validators: { etag, modifiedAt } })

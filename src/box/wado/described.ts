@@ -67,8 +67,6 @@ const uri = Type.Object({
   charset
 })
 
-const storing = (id: string, summary: string): RouteDescription => ({ id, summary, section: 'PS3.18 §10.5', payload: ['multipart/related; type="application/dicom"', 'application/dicom'], answers: ['application/dicom+json', 'application/json'], successes: [202], failures: [409, 413, 415, 501, 503] })
-
 const finding = (id: string, summary: string): RouteDescription => ({ id, summary, section: 'PS3.18 §10.6', query: search, answers: MATCHES, failures: [501] })
 const level = (path: string, name: string) => ({
   [`GET ${path}`]: { id: `Retrieve${name}`, summary: `Every object of one ${name.toLowerCase()}.`, section: 'PS3.18 §10.4', query: negotiated, headers: conditional, answers: OBJECTS, successes: [206, 304], failures: [404, 502, 503, 504] },
@@ -91,8 +89,6 @@ export const DESCRIBED: Readonly<Record<string, RouteDescription>> = {
   ...level(SERIES, 'Series'),
   ...level(INSTANCE, 'Instance'),
   ...DESCRIBED_RENDERED,
-  'POST /studies': storing('StoreInstances', 'Stores objects in the PACS; where it is switched on.'),
-  [`POST ${STUDY}`]: storing('StoreStudyInstances', 'Stores objects of one study in the PACS; where it is switched on.'),
   'GET /wado': { id: 'RetrieveInstanceByUri', summary: 'One object, or a picture of it, by query parameters alone (WADO-URI).', section: 'PS3.18 §9.1', query: uri, headers: ranged, answers: ['application/dicom', ...EVERY_TYPE], successes: [206, 304], failures: [404, 416, 501, 502, 503, 504] },
   [`GET ${INSTANCE}`]: { ...level(INSTANCE, 'Instance')[`GET ${INSTANCE}`] as RouteDescription, summary: 'One object.', headers: ranged, answers: [...OBJECTS, 'application/dicom'] },
   [`GET ${INSTANCE}/pixeldata`]: { ...level(INSTANCE, 'Instance')[`GET ${INSTANCE}/pixeldata`] as RouteDescription, headers: ranged, answers: PIXEL_TYPES, successes: [206, 304], failures: [404, 416, 502, 503, 504] },

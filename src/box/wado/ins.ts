@@ -19,12 +19,11 @@ export function insTag (ins: Ins): string {
 const HEAD_BYTES = 64 << 10
 
 export function insRewrite (ins: Ins): Rewrite {
-  return async (stored, read) => {
-    const end = stored.pixelOffset === 0 ? stored.length : stored.pixelOffset
-    const whole = end <= HEAD_BYTES
-    const replaced = whole ? end : HEAD_BYTES
-    const bytes = await read(0, replaced)
-    const { pieces } = spliceIns(bytes.subarray(stored.datasetOffset), stored.transferSyntaxUid, ins)
-    return { pieces: [bytes.subarray(0, stored.datasetOffset), ...pieces], replaced }
+  return {
+    headBytes: stored => Math.min(stored.pixelOffset === 0 ? stored.length : stored.pixelOffset, HEAD_BYTES),
+    head: (stored, bytes) => [
+      bytes.subarray(0, stored.datasetOffset),
+      ...spliceIns(bytes.subarray(stored.datasetOffset), stored.transferSyntaxUid, ins).pieces
+    ]
   }
 }

@@ -19,7 +19,7 @@ export { losesPixels }
 
 /** Whose data sets can be written in one another's form, pixels and all, without looking at a pixel. */
 const PLAIN = new Set([IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, DEFLATED_LE])
-const NATIVE = [EXPLICIT_LE, IMPLICIT_LE, DEFLATED_LE]
+export const NATIVE: readonly string[] = [EXPLICIT_LE, IMPLICIT_LE, DEFLATED_LE]
 /** The quickest and the most often read first. */
 const CODED = [
   JPEG_LS_LOSSLESS, JPEG_LOSSLESS, HTJ2K_LOSSLESS, JPEG_2000_LOSSLESS, JPEG_2000, RLE_LOSSLESS, HTJ2K_LOSSLESS_RPCL, HTJ2K,

@@ -22,7 +22,7 @@ import type { Gate, Grant } from './gate.ts'
 import { insRewrite, insTag } from './ins.ts'
 import { Outlet } from './outlet.ts'
 import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, validatorsOf, varying } from './representation.ts'
-import { bodyBytes, bytesOf, sendLeaving, sendObjects, type Rewritten, type SendOptions } from './send.ts'
+import { bodyBytes, rewritten, sendLeaving, sendObjects, type Rewritten, type SendOptions } from './send.ts'
 import { Transcoder, type Leaving } from './transcode.ts'
 
 export interface ObjectParts {
@@ -65,7 +65,7 @@ export async function sendSet ({ set, accept, grant: { ins }, pixels, signal, be
     // Both are tried out on the first object: here it can still be told that it won't do.
     const leaving = await transcoder.start(stored)
     const rewrite = ins && insRewrite(ins)
-    const head = leaving === undefined ? await rewrite?.(stored, async (offset, length) => await bytesOf(set, stored, offset, length)) : undefined
+    const head = leaving === undefined && rewrite !== undefined ? await rewritten(set, stored, rewrite) : undefined
     if (accept.multipart) await sendMultipart(acceptable, reply, { rewrite, transcoder, first: { stored, leaving } }, set.all)
     else if (leaving === undefined) await sendSingle(acceptable, reply, stored, head, ins)
     else await sendMade(reply, leaving)

@@ -18,8 +18,13 @@ export interface Rewritten {
   readonly replaced: number
 }
 
-/** Rewrites the head of an object on its way out. */
-export type Rewrite = (stored: Stored, read: (offset: number, length: number) => Promise<Buffer>) => Promise<Rewritten>
+/** Rewrites the beginning of an object on its way out. */
+export interface Rewrite {
+  /** So many bytes of the Part 10 file it looks at: no more than the smallest block of an outlet. */
+  readonly headBytes: (stored: Stored) => number
+  /** What leaves in place of these: views of them, and what comes between. @throws RequestError where they won't do */
+  readonly head: (stored: Stored, bytes: Buffer) => readonly Uint8Array[]
+}
 
 export interface SendOptions {
   readonly boundary: string
@@ -106,15 +111,9 @@ export async function sendLeaving (out: Outlet, { body }: Leaving, head?: Buffer
 
 async function sendStored (set: ObjectSet, out: Outlet, batch: readonly Stored[], head: (stored: Stored) => Buffer, rewrite: Rewrite | undefined): Promise<void> {
   for (let place = 0; place < batch.length;) {
-    const stored = batch[place]
-    if (rewrite !== undefined) {
-      await sendRewritten(set, out, stored, head(stored), rewrite)
-      place++
-    } else {
-      const run = together(batch, place)
-      await sendRun(set, out, run, head)
-      place += run.length
-    }
+    const run = together(batch, place)
+    await sendRun(set, out, run, head, rewrite)
+    place += run.length
   }
 }
 
@@ -135,14 +134,25 @@ function together (batch: readonly Stored[], place: number): readonly Stored[] {
 const GAP_BYTES_MAX = 4096
 
 /** Reads a run of objects block by block; the next block is read while this one leaves. */
-async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], head: (stored: Stored) => Buffer): Promise<void> {
+async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], head: (stored: Stored) => Buffer, rewrite: Rewrite | undefined): Promise<void> {
   const from = run[0].offset
   const end = run[run.length - 1].offset + run[run.length - 1].length
-  const fetch = async (at: number): Promise<Buffer> => {
+  /** Of the next object that no block has begun with or held yet. */
+  let ahead = 0
+  // What is rewritten must lie whole in one block.
+  const uncut = (at: number, until: number): number => {
+    while (ahead < run.length && run[ahead].offset < until) ahead++
+    const last = run[ahead - 1]
+    if (rewrite === undefined || last.offset <= at || last.offset + rewrite.headBytes(last) <= until) return until
+    ahead--
+    return last.offset
+  }
+  const fetch = async (at: number): Promise<{ block: Buffer, until: number }> => {
     const block = await out.block()
     try {
-      await set.read(run[0], at - from, block, Math.min(block.length, end - at))
-      return block
+      const until = uncut(at, Math.min(at + block.length, end))
+      await set.read(run[0], at - from, block, until - at)
+      return { block, until }
     } catch (error) {
       out.giveBack(block)
       throw error
@@ -151,16 +161,22 @@ async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], hea
   let place = 0
   let next = fetch(from)
   for (let at = from; at < end;) {
-    const block = await next
-    const until = Math.min(at + block.length, end)
+    const { block, until } = await next
     // A failure is met when it is awaited, one round later.
     if (until < end) (next = fetch(until)).catch(() => {})
     const pieces: Uint8Array[] = []
     while (place < run.length && run[place].offset < until) {
       const stored = run[place]
-      if (stored.offset >= at) pieces.push(head(stored))
+      let start = Math.max(stored.offset, at)
+      if (stored.offset >= at) {
+        pieces.push(head(stored))
+        if (rewrite !== undefined) {
+          start += rewrite.headBytes(stored)
+          pieces.push(...rewrite.head(stored, block.subarray(stored.offset - at, start - at)))
+        }
+      }
       const stop = stored.offset + stored.length
-      pieces.push(block.subarray(Math.max(stored.offset, at) - at, Math.min(stop, until) - at))
+      pieces.push(block.subarray(start - at, Math.min(stop, until) - at))
       if (stop > until) break
       place++
     }
@@ -171,11 +187,10 @@ async function sendRun (set: ObjectSet, out: Outlet, run: readonly Stored[], hea
   }
 }
 
-async function sendRewritten (set: ObjectSet, out: Outlet, stored: Stored, head: Buffer, rewrite: Rewrite): Promise<void> {
-  const { pieces, replaced } = await rewrite(stored, async (offset, length) => await bytesOf(set, stored, offset, length))
-  out.write([head, ...pieces])
-  await out.drained()
-  await sendRange(set, out, stored, replaced, stored.length)
+/** How an object begins that leaves alone. */
+export async function rewritten (set: ObjectSet, stored: Stored, rewrite: Rewrite): Promise<Rewritten> {
+  const replaced = rewrite.headBytes(stored)
+  return { pieces: rewrite.head(stored, await bytesOf(set, stored, 0, replaced)), replaced }
 }
 
 /** Part of one object, block by block, from its pack. */

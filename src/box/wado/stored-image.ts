@@ -107,12 +107,24 @@ export async function openImage (source: Source, stored: Stored): Promise<Stored
     })
     if (map.tag !== PIXEL_DATA) return { ...found, ranges: map.ranges }
     const format = { ...pixelFormatOf(json), words: map.vr === 0 || map.vr === vrCode('OW') }
-    return { ...found, ranges: map.ranges, frames: byRanges(source, stored, map, format) }
+    return { ...found, ranges: map.ranges, frames: byRanges(source, stored, oddWords(map, format, stored), format) }
   } catch (error) {
     if (!(error instanceof RequestError)) throw error
     // It may still be good for leaving as it is, or in another form of writing.
     return { ...found, ...map && { ranges: map.ranges }, failure: error }
   }
+}
+
+/**
+ * In big endian the last byte of an odd frame in words lies behind its padding; frames that begin
+ * inside of a word can't be told from each other.
+ */
+function oddWords (map: FrameMap, { words }: PixelFormat, { transferSyntaxUid, length, datasetOffset }: Stored): FrameMap {
+  if (!transferSyntax(transferSyntaxUid).bigEndian || !words) return map
+  const [range] = map.ranges(1)
+  if (range.length % 2 === 0) return map
+  if (map.count > 1 || datasetOffset + range.offset + range.length >= length) throw malformed('frames of odd bytes in words of two', range.offset)
+  return { ...map, ranges: () => [{ offset: range.offset, length: range.length + 1 }] }
 }
 
 function byRanges (source: Source, stored: Stored, map: FrameMap, format: PixelFormat): Frames {

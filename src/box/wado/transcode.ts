@@ -23,7 +23,7 @@ import type { Held, Lane, PixelPool } from '../pixels/pool.ts'
 import type { BoxJobs } from '../pixels/jobs.ts'
 import type { TranscodedFrame } from '../pixels/transcode-frame.ts'
 import { codeFrame, startAhead, type Coding } from './coded-frames.ts'
-import { MAKEABLE_WITHOUT_PIXELS, isPlainChange, makeable, mightMake } from './makeable.ts'
+import { MAKEABLE_WITHOUT_PIXELS, NATIVE, isPlainChange, makeable, mightMake } from './makeable.ts'
 import { datasetOf, openImage, readStored, through, type Frames, type Source, type StoredImage } from './stored-image.ts'
 
 /** An object as it will leave. */
@@ -66,25 +66,22 @@ export class Transcoder {
   }
 
   /** Does this object leave as it is stored? Told without looking at it, so that most requests cost nothing. */
-  stays ({ transferSyntaxUid }: Stored): boolean {
-    let stays = this.#stay.get(transferSyntaxUid)
+  stays (stored: Stored): boolean {
+    const { transferSyntaxUid } = stored
+    const isImage = mayHavePixels(stored)
+    const key = `${transferSyntaxUid} ${isImage}`
+    let stays = this.#stay.get(key)
     if (stays === undefined) {
-      // Objects without pixels can be made into more.
-      const most = [...new Set([...mightMake(transferSyntaxUid), ...MAKEABLE_WITHOUT_PIXELS])]
-      stays = rankSyntaxes(this.#parts.accept, transferSyntaxUid, most, losesPixels)[0] === transferSyntaxUid && !this.#mustInflate(transferSyntaxUid)
-      this.#stay.set(transferSyntaxUid, stays)
+      stays = this.#rank(transferSyntaxUid, isImage ? mightMake(transferSyntaxUid) : undefined)[0] === transferSyntaxUid && !this.#mustInflate(transferSyntaxUid)
+      this.#stay.set(key, stays)
     }
     return stays
   }
 
   /** @throws RequestError ACCEPT_UNSUPPORTED when nothing that the caller accepts can come of objects stored like this */
   check (stored: Stored): void {
-    const { accept } = this.#parts
-    const { transferSyntaxUid, pixelOffset } = stored
-    if (accept.accepts(transferSyntaxUid) > 0) return
-    const isImage = pixelOffset > 0 || transferSyntax(transferSyntaxUid).deflated
-    const might = isImage ? mightMake(transferSyntaxUid) : MAKEABLE_WITHOUT_PIXELS
-    if (rankSyntaxes(accept, transferSyntaxUid, might, losesPixels).length === 0) throw unacceptable(stored)
+    const { transferSyntaxUid } = stored
+    if (this.#rank(transferSyntaxUid, mayHavePixels(stored) ? mightMake(transferSyntaxUid) : undefined).length === 0) throw unacceptable(stored)
   }
 
   /**
@@ -101,8 +98,7 @@ export class Transcoder {
     let image: StoredImage | undefined
     try {
       image = await openImage(source, stored)
-      const made = image === undefined ? MAKEABLE_WITHOUT_PIXELS : makeable(held, image.frames?.format, image.count)
-      const ranked = rankSyntaxes(accept, held, made, losesPixels)
+      const ranked = this.#rank(held, image && makeable(held, image.frames?.format, image.count))
       if (ranked.length === 0) throw image?.failure ?? unacceptable(stored)
       return await this.#first(stored, image, ranked)
     } catch (error) {
@@ -120,6 +116,15 @@ export class Transcoder {
     this.#lane?.close()
     for (const frames of this.#open) frames.close()
     this.#open.clear()
+  }
+
+  /** @param makeable undefined for an object without pixels, which leaves as it is if that will do, and uncompressed if it can */
+  #rank (held: string, makeable: readonly string[] | undefined): readonly string[] {
+    const { accept } = this.#parts
+    if (makeable !== undefined) return rankSyntaxes(accept, held, makeable, losesPixels)
+    if (accept.accepts(held) > 0) return [held]
+    const native = rankSyntaxes(accept, held, NATIVE, losesPixels)
+    return native.length > 0 ? native : rankSyntaxes(accept, held, MAKEABLE_WITHOUT_PIXELS, losesPixels)
   }
 
   /** The best that works out: an encoder may still refuse what its syntax could carry. */
@@ -229,6 +234,11 @@ export class Transcoder {
   #mustInflate (transferSyntaxUid: string): boolean {
     return this.#parts.ins !== undefined && transferSyntax(transferSyntaxUid).deflated
   }
+}
+
+/** Of a deflated one that isn't known before it is inflated. */
+function mayHavePixels ({ pixelOffset, transferSyntaxUid }: Stored): boolean {
+  return pixelOffset > 0 || transferSyntax(transferSyntaxUid).deflated
 }
 
 const ZERO = Buffer.alloc(1)

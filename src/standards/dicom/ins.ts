@@ -44,8 +44,6 @@ export function spliceIns (head: Uint8Array, transferSyntaxUid: string, ins: Ins
   if (transferSyntax(transferSyntaxUid).deflated) {
     throw new RequestError('NOT_OFFERED', 'a deflated object cannot be given an INS as it is', { facts: { transferSyntaxUid } })
   }
-  if (!MATRICULE.test(ins.value) || !isUid(ins.oid)) throw new RequestError('DATA_MALFORMED', 'not an INS')
-
   const form = formOf(transferSyntaxUid)
   const element = newHead()
   let groupLengthAt: number | undefined
@@ -79,8 +77,7 @@ export function spliceIns (head: Uint8Array, transferSyntaxUid: string, ins: Ins
 interface Splice { readonly pieces: Uint8Array[], readonly growth: number }
 
 function insert (head: Uint8Array, at: number, form: Form, ins: Ins): Splice {
-  const item = insItem(ins, form)
-  const sequence = encode(OTHER_PATIENT_IDS_SEQUENCE, 'SQ', item, form)
+  const { sequence } = encoded(ins, form)
   return { pieces: [head.subarray(0, at), sequence, head.subarray(at)], growth: sequence.length }
 }
 
@@ -89,7 +86,7 @@ function append (head: Uint8Array, sequence: Readonly<ElementHead>, form: Form, 
     throw malformed('Other Patient IDs Sequence is no sequence', sequence.value)
   }
   // What an archive stored as UN is implicit inside (PS3.5 §6.2.2).
-  const item = insItem(ins, sequence.vr === VR_UN ? IMPLICIT_FORM : form)
+  const { item } = encoded(ins, sequence.vr === VR_UN ? IMPLICIT_FORM : form)
   const end = endOf(head, sequence, head.length, form)
   if (sequence.length === UNDEFINED) {
     const DELIMITER_BYTES = 8
@@ -102,6 +99,24 @@ function append (head: Uint8Array, sequence: Readonly<ElementHead>, form: Form, 
     pieces: [head.subarray(0, sequence.value - 4), uint32(length, form), head.subarray(sequence.value, end), item, head.subarray(end)],
     growth: item.length
   }
+}
+
+/** An identity goes into every object of a study: it is written once, in each form that these have. */
+const ENCODED = new WeakMap<Ins, Map<Form, { readonly item: Buffer, readonly sequence: Buffer }>>()
+
+/** @throws RequestError DATA_MALFORMED when this is no identity */
+function encoded (ins: Ins, form: Form): { readonly item: Buffer, readonly sequence: Buffer } {
+  let forms = ENCODED.get(ins)
+  if (forms === undefined) {
+    if (!MATRICULE.test(ins.value) || !isUid(ins.oid)) throw new RequestError('DATA_MALFORMED', 'not an INS')
+    ENCODED.set(ins, forms = new Map())
+  }
+  let bytes = forms.get(form)
+  if (bytes === undefined) {
+    const item = insItem(ins, form)
+    forms.set(form, bytes = { item, sequence: encode(OTHER_PATIENT_IDS_SEQUENCE, 'SQ', item, form) })
+  }
+  return bytes
 }
 
 /** PatientID, TypeOfPatientID, IssuerOfPatientIDQualifiersSequence: ASCII in any character set. */

@@ -57,6 +57,9 @@ const COMPONENTS_MAX = 4
 /** Tiles cost a decoder kilobytes each; the standard allows 65 535. */
 const TILES_MAX = 4096
 
+/** A tile may have 255 parts; one for each resolution and component is usual. */
+const TILE_PARTS_MAX = 16 * TILES_MAX
+
 /** Quality layers: the standard allows 65 535, encoders make one or a dozen. */
 const LAYERS_MAX = 256
 
@@ -157,7 +160,10 @@ function readJpeg2000 (view: DataView, codestream: Uint8Array): Jpeg2000Header {
   let reversible = false
   for (let at = 4 + view.getUint16(4); ;) {
     const marker = view.getUint16(at)
-    if (marker === 0xff90) break // SOT: the first tile
+    if (marker === 0xff90) { // SOT: the first tile
+      assertWhole(view, at)
+      break
+    }
     if (marker < 0xff30) throw unreadable('something else than a JPEG 2000 marker', { offset: at })
     const length = view.getUint16(at + 2)
     if (length < 2) throw unreadable('a JPEG 2000 segment of impossible length', { offset: at })
@@ -176,6 +182,23 @@ function readJpeg2000 (view: DataView, codestream: Uint8Array): Jpeg2000Header {
   return { coding: 'jpeg-2000', ...size, highThroughput, reversible, colourTransform, codestream }
 }
 
+/**
+ * Walks over the tile-parts (T.800 §A.4.2): what is cut would otherwise be decoded to a coarser
+ * picture, or to one with a hole, which looks whole to whoever reads it.
+ */
+function assertWhole (view: DataView, first: number): void {
+  let parts = 0
+  for (let at = first; at + 2 <= view.byteLength && view.getUint16(at) === 0xff90;) {
+    if (at + 12 > view.byteLength) throw unreadable('the JPEG 2000 data are cut', { bytes: view.byteLength })
+    const length = view.getUint32(at + 6)
+    if (length === 0) return // the last one, to the end
+    if (length < 14) throw unreadable('a JPEG 2000 tile-part of impossible length', { offset: at })
+    if (at + length > view.byteLength) throw unreadable('the JPEG 2000 data are cut', { bytes: view.byteLength, bytesNeeded: at + length })
+    if (++parts > TILE_PARTS_MAX) throw unreadable('a JPEG 2000 frame of too many tile-parts')
+    at += length
+  }
+}
+
 /** T.800 §A.5.1; `at` is that of Rsiz. */
 function sizes (view: DataView, at: number): Size & { signed: boolean } {
   const [width, height, x, y, tileWidth, tileHeight, tileX, tileY] =
@@ -183,6 +206,7 @@ function sizes (view: DataView, at: number): Size & { signed: boolean } {
   const components = view.getUint16(at + 34)
   if (components < 1 || components > COMPONENTS_MAX) throw unreadable('a JPEG 2000 frame of an impossible number of components', { components })
   if (width <= x || height <= y || tileWidth === 0 || tileHeight === 0) throw unreadable('a JPEG 2000 frame without pixels')
+  if (x > 0 || y > 0) throw unreadable('a JPEG 2000 picture that begins inside of its grid', { x, y })
   if (tileX > x || tileY > y) throw unreadable('JPEG 2000 tiles beside the picture')
   const tiles = Math.ceil((width - tileX) / tileWidth) * Math.ceil((height - tileY) / tileHeight)
   if (tiles > TILES_MAX) throw unreadable('a JPEG 2000 frame of too many tiles', { tiles })

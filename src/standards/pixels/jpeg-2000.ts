@@ -53,20 +53,56 @@ const RPCL = 2
 /** OpenJPEG and OpenJPH give words of 16 bits at most here. */
 const PRECISION_MAX = 16
 
+/** @throws RequestError PIXELS_UNREADABLE, also for colour of more than 8 bits, which the codecs here get wrong */
 export async function decodeJpeg2000 (header: Jpeg2000Header): Promise<Decoded> {
-  const { codestream, components, columns, rows, precision, signed, reversible } = header
+  const { codestream, components, columns, rows, precision, reversible, colourTransform } = header
   if (precision > PRECISION_MAX) throw unreadable('JPEG 2000 samples of more bits than are decoded here', { precision })
+  if (components > 1 && precision > 8) throw unreadable('JPEG 2000 colour of more than 8 bits', { precision })
   const bytesPerSample = precision > 8 ? 2 : 1
-  const decode = (decoder: Decoder): Decoded => {
-    decoder.getEncodedBuffer(codestream.length).set(codestream)
+  const decode = (decoder: Decoder, stream: Uint8Array): Buffer => {
+    decoder.getEncodedBuffer(stream.length).set(stream)
     decoder.decode()
     const bytes = Buffer.from(decoder.getDecodedBuffer())
     if (bytes.length !== rows * columns * components * bytesPerSample) throw unreadable('the codec gave another number of pixels', { bytes: bytes.length })
-    return { bytes, bytesPerSample, precision, signed, lossy: !reversible }
+    return bytes
   }
-  return header.highThroughput
-    ? openJph.lend(({ HTJ2KDecoder }) => withBound(new HTJ2KDecoder(), decode))
-    : openJpeg.lend(({ J2KDecoder }) => withBound(new J2KDecoder(), decode))
+  const decoded = { bytesPerSample, precision, signed: header.signed, lossy: !reversible } as const
+  if (header.highThroughput) {
+    const bytes = await openJph.lend(({ HTJ2KDecoder }) => withBound(new HTJ2KDecoder(), decoder => decode(decoder, codestream)))
+    return { ...decoded, bytes: components > 1 && !colourTransform ? inOrder(bytes, rows, components) : bytes }
+  }
+  // OpenJPEG's package cuts negative bytes off at 0: they are decoded without their sign, which is a constant.
+  const isSignedBytes = header.signed && bytesPerSample === 1
+  const bytes = await openJpeg.lend(({ J2KDecoder }) => withBound(new J2KDecoder(), decoder => decode(decoder, isSignedBytes ? withoutSign(codestream) : codestream)))
+  if (!isSignedBytes) return { ...decoded, bytes }
+  const half = 1 << precision - 1
+  return { ...decoded, bytes: bytes.map(value => value - half) }
+}
+
+/** The same codestream with all components unsigned: the level shift (T.800 §G.1) adds half of the range. */
+function withoutSign (codestream: Uint8Array): Buffer {
+  const copy = Buffer.from(codestream)
+  const components = copy.readUInt16BE(SIZ_COMPONENTS)
+  for (let index = 0; index < components; index++) copy[SIZ_COMPONENTS + 2 + 3 * index]! &= 0x7f
+  return copy
+}
+
+/** Csiz, from the start of a codestream (T.800 §A.5.1). */
+const SIZ_COMPONENTS = 40
+
+/**
+ * Where components aren't mixed, OpenJPH gives all lines of the first one, then all of the next; its
+ * package takes them for lines that take turns. Puts each where it belongs.
+ */
+function inOrder (bytes: Buffer, rows: number, components: number): Buffer {
+  const out = Buffer.alloc(bytes.length)
+  const stride = bytes.length / rows
+  for (let line = 0; line < rows * components; line++) {
+    let from = Math.floor(line / components) * stride + line % components
+    let to = line % rows * stride + Math.floor(line / rows)
+    for (const end = to - to % stride + stride; to < end; from += components, to += components) out[to] = bytes[from]!
+  }
+  return out
 }
 
 /**

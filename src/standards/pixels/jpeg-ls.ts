@@ -4,6 +4,7 @@
  * Source: ITU-T T.87, DICOM PS3.5 §8.2.3 and §A.4.3.
  */
 
+import { EOI } from './jpeg-segments.ts'
 import { interleave } from './native.ts'
 import type { PixelFormat } from './pixel-format.ts'
 import type { Decoded } from './samples.ts'
@@ -39,7 +40,10 @@ export function decodeJpegLs (coded: Uint8Array, header: JpegLsHeader): Promise<
   const { rows, columns, components, precision } = header
   const bytesPerSample = precision > 8 ? 2 : 1
   return codec.lend(({ JpegLSDecoder }) => withBound(new JpegLSDecoder(), decoder => {
-    decoder.getEncodedBuffer(coded.length).set(coded)
+    // A cut frame gets an end: without one, CharLS counts zeros that aren't there for seconds.
+    const buffer = decoder.getEncodedBuffer(coded.length + EOI.length)
+    buffer.set(coded)
+    buffer.set(EOI, coded.length)
     decoder.decode()
     const bytes = Buffer.from(decoder.getDecodedBuffer())
     const byPlane = components > 1 && decoder.getInterleaveMode() === 0

@@ -9,8 +9,10 @@
 
 import { createRequire } from 'node:module'
 import { crc32, deflateSync } from 'node:zlib'
-import { PNG } from 'pngjs'
+import type { PNG as PngFile } from 'pngjs'
 import { RequestError } from '#core/errors.ts'
+import { unreadable } from './frame-size.ts'
+import { encodeJpegLossy } from './jpeg-dct.ts'
 import type { Picture } from './scale.ts'
 import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
 
@@ -27,6 +29,9 @@ export interface PictureFile {
 
 /** What comes after the last piece of a GIF. */
 export const GIF_END = Buffer.of(0x3b)
+
+/** What a worker needs seldom is loaded when it does. */
+const require = createRequire(import.meta.url)
 
 /** Both formats count sides in 16 bits. */
 const SIDE_MAX = 65535
@@ -57,16 +62,38 @@ const turbo = new WasmCodec<{ JPEGEncoder: new () => JpegEncoder }>(
   '@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs', '@cornerstonejs/codec-libjpeg-turbo-8bit/wasm'
 )
 
-async function jpeg ({ width, height, channels, pixels }: Picture, { quality, icc }: PictureFile): Promise<Buffer> {
-  const coded = await turbo.lend(({ JPEGEncoder }) => withBound(new JPEGEncoder(), encoder => {
+/**
+ * By libjpeg-turbo, four times as fast as our own encoder, which does what that can't: the package
+ * writes beyond its buffer where a picture doesn't shrink. That stays within the memory of its module; a
+ * result longer than the buffer tells of it, and the module is thrown away with it.
+ */
+async function jpeg (picture: Picture, { quality, icc }: PictureFile): Promise<Buffer> {
+  const shrinks = quality <= TURBO_QUALITY_MAX && picture.pixels.length >= TURBO_BYTES_MIN
+  const coded = (shrinks ? await turboJpeg(picture, quality).catch(() => undefined) : undefined) ?? ownJpeg(picture, quality)
+  return icc === undefined ? coded : Buffer.concat([coded.subarray(0, 2), ...profileSegments(icc), coded.subarray(2)])
+}
+
+/** Above this quality, noise takes more bytes as JPEG than it has pixels. */
+const TURBO_QUALITY_MAX = 92
+/** The headers of a small picture are larger than it. */
+const TURBO_BYTES_MIN = 64 * 64
+
+async function turboJpeg ({ width, height, channels, pixels }: Picture, quality: number): Promise<Buffer> {
+  return await turbo.lend(({ JPEGEncoder }) => withBound(new JPEGEncoder(), encoder => {
     encoder.getDecodedBuffer({ width, height, bitsPerSample: 8, componentCount: channels, isSigned: false }).set(pixels)
     encoder.setProgressive(false)
     encoder.setQuality(quality)
     encoder.setSubSampling(channels === 3 && quality < FULL_COLOUR_QUALITY ? 2 : 0)
     encoder.encode()
-    return Buffer.from(encoder.getEncodedBuffer())
+    const coded = Buffer.from(encoder.getEncodedBuffer())
+    if (coded.length > pixels.length) throw unreadable('the encoder wrote beyond its buffer', { bytes: coded.length })
+    return coded
   }))
-  return icc === undefined ? coded : Buffer.concat([coded.subarray(0, 2), ...profileSegments(icc), coded.subarray(2)])
+}
+
+function ownJpeg ({ width, height, channels, pixels }: Picture, quality: number): Buffer {
+  const photometric = channels === 1 ? 'MONOCHROME2' : 'RGB'
+  return encodeJpegLossy(pixels, { rows: height, columns: width, samples: channels, bitsAllocated: 8, bitsStored: 8, highBit: 7, signed: false, planar: false, photometric }, 8, quality)
 }
 
 /** From here on a picture keeps all of its colour samples: thin coloured lines of ultrasound. */
@@ -87,8 +114,9 @@ function profileSegments (icc: Uint8Array): Buffer[] {
 const PROFILE_NAME = Buffer.from('ICC_PROFILE\0', 'latin1')
 
 function png ({ width, height, channels, pixels }: Picture, { icc }: PictureFile): Buffer {
+  const { PNG } = require('pngjs') as { PNG: typeof PngFile }
   const colorType = channels === 1 ? GREY : TRUE_COLOUR
-  const file = PNG.sync.write({ width, height, data: Buffer.from(pixels.buffer, pixels.byteOffset, pixels.length) } as PNG, {
+  const file = PNG.sync.write({ width, height, data: Buffer.from(pixels.buffer, pixels.byteOffset, pixels.length) } as PngFile, {
     colorType, inputColorType: colorType, bitDepth: 8, inputHasAlpha: false, filterType: PAETH, deflateLevel: 3, deflateStrategy: 1
   })
   // The profile stands between the header and the first data.
@@ -109,8 +137,6 @@ function profileChunk (icc: Uint8Array): Buffer {
   chunk.writeUInt32BE(crc32(body), body.length + 4)
   return chunk
 }
-
-const require = createRequire(import.meta.url)
 
 interface GifEncoder {
   writeHeader (): void

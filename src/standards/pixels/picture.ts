@@ -8,7 +8,7 @@
 import { RequestError } from '#core/errors.ts'
 import { paletteColours, supplementalColours, trueColours } from './picture-colours.ts'
 import { grayscale } from './grayscale.ts'
-import { drawOverlay } from './overlays.ts'
+import { drawOverlay } from './draw-overlay.ts'
 import type { Frame } from './pixel-format.ts'
 import type { Presentation } from './presentation.ts'
 import { scaled, type Picture, type Region } from './scale.ts'

@@ -63,6 +63,9 @@ export type Labels = typeof LABELS
 /** Longer reports are data, not reading: a dose report of a long intervention has some ten thousand. */
 const ITEMS_MAX = 50_000
 
+/** How an item belongs to the one above, where that changes what it says. */
+export const RELATIONSHIPS: Readonly<Record<string, string>> = { 'INFERRED FROM': 'Déduit de', 'SELECTED FROM': 'Choisi dans', 'HAS ACQ CONTEXT': 'Acquisition' }
+
 const STATES: Readonly<Record<string, string>> = { COMPLETE: 'Complet', PARTIAL: 'Partiel', VERIFIED: 'Vérifié', UNVERIFIED: 'Non vérifié' }
 const SEXES: Readonly<Record<string, string>> = { M: 'Masculin', F: 'Féminin', O: 'Autre' }
 
@@ -132,7 +135,7 @@ function readItem (json: DicomJson, position: string, budget: { left: number }):
 function valueOf (json: DicomJson, valueType: string): { value: string, code?: string } {
   const text = (tag: Tag): string => firstText(json, tag) ?? ''
   switch (valueType) {
-    case 'TEXT': return { value: text('0040A160') }
+    case 'TEXT': return { value: text('0040A160').trimEnd() }
     case 'CODE': return coded(itemsOf(json, '0040A168')[0])
     case 'NUM': return { value: measured(json) }
     case 'DATETIME': return { value: readDateTime(text('0040A120')) }
@@ -155,7 +158,9 @@ function measured (json: DicomJson): string {
   const qualifier = itemsOf(json, '0040A301').map(meaning).join(', ')
   if (measure === undefined) return qualifier
   const [unit] = itemsOf(measure, '004008EA')
-  const symbol = unit === undefined ? '' : firstText(unit, '00080102') === 'UCUM' ? firstText(unit, '00080100') ?? '' : meaning(unit)
+  // Units are UCUM, whose codes are what one writes; a mere number is a code of something else.
+  const written = unit && firstText(unit, '00080100')
+  const symbol = unit === undefined ? '' : written === undefined || /^\d{2,}$/.test(written) ? meaning(unit) : written
   // UCUM writes "no unit" as 1, and what is counted in braces.
   const shown = symbol === '1' ? '' : symbol.replace(/^\{(.*)\}$/, '$1')
   return [[firstText(measure, '0040A30A') ?? '', shown].filter(part => part !== '').join(' '), qualifier].filter(part => part !== '').join(' — ')
@@ -174,8 +179,9 @@ function meaning (code: DicomJson): string {
 
 function referenceText (reference: DicomJson): string {
   const frames = (reference['00081160']?.Value ?? []).join(', ')
+  const states = itemsOf(reference, '00081199').map(state => `, avec ${referenceText(state)}`).join('')
   const said = joined(className(firstText(reference, '00081150') ?? ''), firstText(reference, '00081155') ?? '')
-  return frames === '' ? said : `${said}, vue ${frames}`
+  return frames === '' ? said + states : `${said}, vue ${frames}${states}`
 }
 
 function numbers (json: DicomJson, ...tags: readonly Tag[]): string {

@@ -6,7 +6,7 @@
  * can be any text, and is never markup.
  */
 
-import { LABELS, type Item, type Report } from './content.ts'
+import { LABELS, RELATIONSHIPS, type Item, type Report } from './content.ts'
 
 const STYLE = `
 :root{color-scheme:light dark;--line:#8886;--soft:#8882}
@@ -66,7 +66,8 @@ function heading (name: string, level: number): string {
 function fact (item: Item, level: number): string {
   const name = item.name === '' ? '' : `<span class="name">${escaped(item.name)}</span>${item.value === '' ? '' : ' : '}`
   const code = item.code === '' ? '' : ` <small>(${escaped(item.code)})</small>`
-  return `${name}${escaped(item.value).replaceAll('\n', '<br>')}${code}${observed(item)}${children(item.items, level + 1)}`
+  const relationship = RELATIONSHIPS[item.relationship]
+  return `${relationship === undefined ? '' : `<small>${escaped(relationship)}</small> `}${name}${escaped(item.value).replaceAll('\n', '<br>')}${code}${observed(item)}${children(item.items, level + 1)}`
 }
 
 function observed ({ observedAt }: Item): string {

@@ -4,7 +4,7 @@
  * Source: DICOM PS3.18 §8.7.4 (text/plain).
  */
 
-import { LABELS, type Item, type Report } from './content.ts'
+import { LABELS, RELATIONSHIPS, type Item, type Report } from './content.ts'
 
 export function reportText ({ title, fields, root }: Report): string {
   const lines = [
@@ -24,7 +24,8 @@ function itemLines (item: Item, depth: number): string[] {
   const code = item.code === '' ? '' : ` (${plain(item.code)})`
   const observed = item.observedAt === '' ? '' : ` [${item.observedAt}]`
   const [first, ...rest] = plain(item.value).split('\n')
-  const said = [plain(item.name), first].filter(part => part !== '').join(' : ')
+  const relationship = RELATIONSHIPS[item.relationship]
+  const said = [relationship === undefined ? '' : `(${relationship})`, plain(item.name), first].filter(part => part !== '').join(' : ')
   return [
     `${indent}${said}${code}${observed}`,
     ...rest.map(line => `${indent}  ${line}`),

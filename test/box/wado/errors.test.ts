@@ -25,7 +25,7 @@ test('each mistake of a caller has its status, its code and nothing of a patient
     [STUDY, { accept: 'image/png' }, 406, 'ACCEPT_UNSUPPORTED'],
     [STUDY, { accept: 'application/dicom' }, 406, 'ACCEPT_UNSUPPORTED'],
     [SERIES, { accept: 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50' }, 406, 'ACCEPT_UNSUPPORTED'],
-    [`${INSTANCE}/frames/1`, { accept: 'image/jpeg' }, 406, 'ACCEPT_UNSUPPORTED'],
+    [`${INSTANCE}/frames/1`, { accept: 'image/jpx' }, 406, 'ACCEPT_UNSUPPORTED'],
     [`${STUDY}/metadata`, { accept: 'application/dicom+xml' }, 406, 'ACCEPT_UNSUPPORTED'],
     ['/studies', { accept: 'text/html' }, 406, 'ACCEPT_UNSUPPORTED'],
     ['/studies?limit=many', {}, 400, 'QUERY_INVALID'],

@@ -6,9 +6,11 @@
 import { test } from 'tap'
 import { execFile } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { EXPLICIT_LE, transferSyntax } from '#standards/dicom/transfer-syntax.ts'
+import { readCodestream } from '#standards/pixels/codestream.ts'
 import { decodeFrame } from '#standards/pixels/decode.ts'
 import type { Frame, PixelFormat } from '#standards/pixels/pixel-format.ts'
 import { codedFrames, type CodedFrames } from '#test/fixtures/coded-frames.ts'
@@ -182,7 +184,7 @@ const CODED_BY_DCMTK: readonly (readonly [program: string, options: readonly str
   ['dcmconv', ['+td'], { bitsAllocated: 16 }],
   ['gdcmconv', ['--j2k'], { bitsAllocated: 16, signed: true }],
   ['gdcmconv', ['--j2k'], { samples: 3 }],
-  ['gdcmconv', ['--j2k'], { samples: 3, bitsAllocated: 16 }],
+  ['gdcmconv', ['--j2k'], { signed: true }],
   ['gdcmconv', ['--j2k', '--lossy', '--irreversible', '-r', '20'], { bitsAllocated: 16, bitsStored: 12 }],
   ['gdcmconv', ['--jpegls'], { samples: 3 }],
   ['gdcmconv', ['--jpeg'], { samples: 3 }]
@@ -252,6 +254,37 @@ test('GE\'s own syntax, deflated frames and native frames in fragments', async t
   t.same((await decodeFrame(Buffer.from('a55a', 'hex'), '1.2.840.10008.1.2.1', bits)).pixels, Buffer.from('a55a', 'hex'), 'single bits stay packed')
   t.same((await decodeFrame(Buffer.from('a55a', 'hex'), '1.2.840.10008.1.2.2', { ...bits, words: true })).pixels, Buffer.from('5aa5', 'hex'))
 })
+
+test('HTJ2K of three components that were not mixed', async t => {
+  // Our encoder always mixes RGB, so the frame is made with the library's own: its lines go in one
+  // component after the other, which its package doesn't know, hence the order in which they are given.
+  const frame = picture({ samples: 3 }, 0)
+  const { rows, columns } = frame.format
+  const create = createRequire(import.meta.url)('@cornerstonejs/codec-openjph/wasmjs') as (hooks: object) => Promise<{ HTJ2KEncoder: new () => Encoder }>
+  const { HTJ2KEncoder } = await create({ print () {}, printErr () {} })
+  const encoder = new HTJ2KEncoder()
+  const lines = encoder.getDecodedBuffer({ width: columns, height: rows, bitsPerSample: 8, componentCount: 3, isSigned: false, isUsingColorTransform: false })
+  for (let line = 0; line < 3 * rows; line++) {
+    for (let x = 0; x < columns; x++) {
+      lines[(Math.floor(line / 3) * columns + x) * 3 + line % 3] = frame.pixels[(line % rows * columns + x) * 3 + Math.floor(line / rows)]!
+    }
+  }
+  encoder.setQuality(true, 0)
+  encoder.encode()
+  const coded = Buffer.from(encoder.getEncodedBuffer())
+  t.match(readCodestream(coded), { colourTransform: false, components: 3 })
+  t.ok(coded.length < frame.pixels.length / 3, 'smooth planes, not lines of all three in turns')
+  const decoded = await decodeFrame(coded, '1.2.840.10008.1.2.4.201', { ...frame.format, photometric: 'YBR_FULL' })
+  t.same(decoded.pixels, frame.pixels)
+  t.equal(decoded.format.photometric, 'YBR_FULL')
+})
+
+interface Encoder {
+  getDecodedBuffer (frame: object): Uint8Array
+  setQuality (lossless: boolean, step: number): void
+  encode (): void
+  getEncodedBuffer (): Uint8Array
+}
 
 test('what is not decoded here says so', async t => {
   for (const uid of ['1.2.840.10008.1.2.4.102', '1.2.840.10008.1.2.4.100', '1.2.840.10008.1.2.4.94', '1.2.840.10008.1.2.4.110', '1.2.3']) {
