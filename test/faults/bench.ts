@@ -8,21 +8,23 @@ import { join } from 'node:path'
 import { objectBytes } from '#sim/object-bytes.ts'
 import type { PacsControl } from '#sim/pacs-control.ts'
 import type { GeneratedStudy } from '#sim/studies.ts'
-import { EXPLICIT_LE, IMPLICIT_LE } from '#standards/dicom/transfer-syntax.ts'
+import { EXPLICIT_LE, IMPLICIT_LE, RLE_LOSSLESS } from '#standards/dicom/transfer-syntax.ts'
 import { openAssociation, type Association } from '#standards/dimse/association.ts'
 import type { Proposal } from '#standards/dimse/proposal.ts'
 import { store } from '#standards/dimse/store.ts'
-import { ask, codeOf, hasClosingDelimiter, objectOf, partsOf, untrue, type Answer } from '#test/fixtures/answer.ts'
+import { ask, codeOf, hasClosingDelimiter, objectOf, partsOf, untrue, type Answer, type ReadObject } from '#test/fixtures/answer.ts'
 import { openRelay, type Relay } from '#test/fixtures/relay.ts'
 import { isQuiet, openRooms, type Rooms, type RoomsOptions } from '#test/fixtures/rooms.ts'
 import { filesOf, post, storeRequest, verdicts } from '#test/fixtures/store-request.ts'
 import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
 
 /** What is going on while the fault happens: a column of the matrix. */
-export type Operation = 'find' | 'move' | 'get' | 'store' | 'warm' | 'stow'
+export const OPERATIONS = ['find', 'move', 'get', 'store', 'warm', 'transcoding', 'stow'] as const
+export type Operation = typeof OPERATIONS[number]
 
 /** Twelve objects of 64 KB: wires can be cut in the middle of one. */
-export const STUDY = smallStudy('fault matrix', { series: [4, 5, 3], pixelBytes: 64 << 10 })
+const OBJECT_BYTES = 64 << 10
+export const STUDY = smallStudy('fault matrix', { series: [4, 5, 3], pixelBytes: OBJECT_BYTES })
 /** Their list is a search long enough to be cut in the middle. */
 const OTHERS = Array.from({ length: 30 }, (_, place) => smallStudy(`fault matrix, other ${place}`, { series: [1] }))
 const STUDIES: readonly GeneratedStudy[] = [...OTHERS, STUDY]
@@ -88,9 +90,13 @@ export class Bench {
     return this.operation === 'find' || this.operation === 'stow' ? `${this.rooms.url}/studies` : `${this.rooms.url}/studies/${this.study.studyUid}`
   }
 
+  get headers (): Record<string, string> {
+    return this.operation === 'transcoding' ? { accept: `multipart/related; type="application/dicom"; transfer-syntax=${RLE_LOSSLESS}` } : {}
+  }
+
   async ask (): Promise<string> {
     if (this.operation === 'stow') return await this.offer(await filesOf(this.study))
-    return await this.judge(await ask(this.url, {}, { agent: false }).catch(() => undefined))
+    return await this.judge(await ask(this.url, this.headers, { agent: false }).catch(() => undefined))
   }
 
   /**
@@ -179,12 +185,45 @@ export class Bench {
     if (answer.whole && !hasClosingDelimiter(answer)) return 'whole without a closing delimiter'
     if (!answer.whole && hasClosingDelimiter(answer)) return 'cut behind a closing delimiter'
     const objects = parts.map(({ bytes }) => objectOf(bytes))
-    const wrong = await untrue(this.rooms.sim, objects)
+    const wrong = this.operation === 'transcoding' ? this.#wronglyCoded(objects) : await untrue(this.rooms.sim, objects)
     if (wrong.length > 0) return `${wrong.length} objects that are not what the PACS holds`
     const uids = objects.map(({ sopInstanceUid }) => sopInstanceUid)
     return new Set(uids).size === uids.length ? uids : 'an object twice'
   }
+
+  /** Those whose pixels aren't, in RLE, what {@link smallStudy} made: every byte the instance's number. */
+  #wronglyCoded (objects: readonly ReadObject[]): string[] {
+    const values = new Map(this.study.series.flatMap(({ instances }) => instances.map(({ sopInstanceUid }, place) => [sopInstanceUid, place + 1])))
+    return objects.filter(({ sopInstanceUid, transferSyntaxUid, dataset }) => {
+      const pixels = transferSyntaxUid === RLE_LOSSLESS ? unpack(dataset) : Buffer.alloc(0)
+      return pixels.length === 0 || pixels.length % OBJECT_BYTES !== 0 || pixels.some(byte => byte !== values.get(sopInstanceUid))
+    }).map(({ sopInstanceUid }) => sopInstanceUid)
+  }
 }
+
+/** The only frame of an encapsulated data set in RLE (PS3.5 Annex G), its segments one after the other; empty where it isn't one. */
+function unpack (dataset: Buffer): Buffer {
+  const item = dataset.indexOf(ITEM, dataset.indexOf(Buffer.from('e07f1000', 'hex')))
+  const frame = dataset.indexOf(ITEM, item + 8 + dataset.readUInt32LE(item + 4)) + 8
+  if (item < 0 || frame < 8) return Buffer.alloc(0)
+  const end = frame + dataset.readUInt32LE(frame - 4)
+  const segments = dataset.readUInt32LE(frame)
+  const starts = Array.from({ length: segments }, (_, place) => frame + dataset.readUInt32LE(frame + 4 + 4 * place))
+  return Buffer.concat(starts.map((start, place) => {
+    const pieces: Buffer[] = []
+    for (let at = start; at < (starts[place + 1] ?? end) - 1;) {
+      const count = dataset.readInt8(at)
+      if (count >= 0) pieces.push(dataset.subarray(at + 1, at + 2 + count))
+      else if (count > -128) pieces.push(Buffer.alloc(1 - count, dataset[at + 1]))
+      at += count >= 0 ? count + 2 : count > -128 ? 2 : 1
+    }
+    // A segment of odd length is padded (§G.3.1).
+    const bytes = Buffer.concat(pieces)
+    return bytes.subarray(0, bytes.length - bytes.length % (OBJECT_BYTES / 2))
+  }))
+}
+
+const ITEM = Buffer.from('feff00e0', 'hex')
 
 /** Everything that a cell opened, closed in the reverse order. */
 export class Scope {

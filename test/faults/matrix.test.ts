@@ -20,7 +20,8 @@ for (const { fault, cells, skip = false } of MATRIX) {
       const from = performance.now()
       try {
         const bench = await openBench(scope, operation as Operation, cell.prepare?.(scope))
-        t.equal(await cell.run(bench), cell.answer, `${operation}: ${cell.answer}`)
+        const told = await cell.run(bench)
+        t.ok(cell.answer.split(' or ').includes(told), `${operation}: ${told}`)
         await bench.heal()
         await cell.heal?.(bench)
         t.equal(await bench.ask(), '200', `${operation}: the next one is served`)

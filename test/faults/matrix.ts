@@ -20,7 +20,7 @@ import { filesOf, storeRequest } from '#test/fixtures/store-request.ts'
 import type { Bench, BenchOptions, Operation, Scope } from './bench.ts'
 
 export interface Cell {
-  /** What the caller is told, in the words of {@link Bench.judge}. */
+  /** What the caller is told, in the words of {@link Bench.judge}; ` or ` between those that timing decides. */
   readonly answer: string
   /** How the fault is brought about, and the answer of whoever asked meanwhile. */
   readonly run: (bench: Bench) => Promise<string>
@@ -66,7 +66,7 @@ function before (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell
 }
 
 /** Instances of one retrieve before it happens: with C-GET each series, the shortest of three, is a retrieve of its own. */
-const AFTER: Readonly<Record<Operation, number>> = { find: 5, move: 5, get: 2, store: 5, warm: 0, stow: 5 }
+const AFTER: Readonly<Record<Operation, number>> = { find: 5, move: 5, get: 2, store: 5, warm: 0, stow: 5, transcoding: 5 }
 
 /** It happens once some matches, or some instances, have come. */
 function amid (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
@@ -91,7 +91,7 @@ function pause ({ operation, control }: Bench): Gate {
 /** What the PACS does wrong doesn't matter to whoever reads what is held. */
 const held = (strike: Strike, more: Partial<Cell> = {}): Cell => before('200', strike, more)
 
-const ofRetrieves = (cell: (operation: 'move' | 'get') => Cell): Pick<Row['cells'], 'move' | 'get'> => ({ move: cell('move'), get: cell('get') })
+const ofRetrieves = (cell: () => Cell): Pick<Row['cells'], 'move' | 'get' | 'transcoding'> => ({ move: cell(), get: cell(), transcoding: cell() })
 
 /** With bytes of one object on the wire. */
 const MID_OBJECT = 5 * OBJECT_BYTES + 20_000
@@ -245,6 +245,7 @@ export const MATRIX: readonly Row[] = [
     cells: {
       find: before('200 cut', ({ toPacs }) => { toPacs.cutAfter(MID_LIST) }),
       move: before('200', ({ toPacs }) => { toPacs.cutAfter(800) }, { note: 'the rest is asked for again' }),
+      transcoding: before('200', ({ toPacs }) => { toPacs.cutAfter(800) }, { note: 'the rest is asked for again' }),
       get: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT) }, { note: 'the rest is asked for again' }),
       store: before('200', ({ toBox }) => { toBox.cutAfter(MID_OBJECT, 'forth') }, { note: 'the rest is asked for again' }),
       warm: held(({ toPacs }) => { toPacs.cutAfter(300) }),
@@ -257,6 +258,7 @@ export const MATRIX: readonly Row[] = [
     cells: {
       find: before('200 cut', ({ toPacs }) => { toPacs.cutAfter(MID_LIST, 'back', 'reset') }),
       move: before('200', ({ toPacs }) => { toPacs.cutAfter(800, 'back', 'reset') }, { note: 'the rest is asked for again' }),
+      transcoding: before('200', ({ toPacs }) => { toPacs.cutAfter(800, 'back', 'reset') }, { note: 'the rest is asked for again' }),
       get: before('200', ({ toPacs }) => { toPacs.cutAfter(MID_OBJECT, 'back', 'reset') }, { note: 'the rest is asked for again' }),
       store: before('200', ({ toBox }) => { toBox.cutAfter(MID_OBJECT, 'forth', 'reset') }, { note: 'the rest is asked for again' }),
       warm: held(({ toPacs }) => { toPacs.cutAfter(300, 'back', 'reset') }),
@@ -333,6 +335,7 @@ export const MATRIX: readonly Row[] = [
     cells: {
       find: 'a match has no announcement',
       ...ofRetrieves(() => before('200 cut', ({ control }) => { control.mislabel(2) }, { note: 'it is refused, each time' })),
+      transcoding: before('206 PACS_STATUS or 200 cut', ({ control }) => { control.mislabel(2) }, { note: 'by whether the PACS is done before the first is coded' }),
       store: 'it is what the PACS does wrong in *move* and *get*',
       warm: 'nothing is sent',
       stow: 'what is announced is read from the data set itself'
@@ -459,6 +462,12 @@ export const MATRIX: readonly Row[] = [
     }
   }
 ]
+
+/** Run by killed.test.ts, with a box in a process of its own. */
+export const KILLED = {
+  what: 'the box, by SIGKILL, once the head of the answer has come (for *stow*, with half of the objects taken); the next request after a restart',
+  answers: { find: '200 cut', move: '200 cut', get: '200 cut', store: '200 cut', warm: '200 cut', transcoding: '200 cut', stow: 'cut' }
+} as const satisfies { what: string, answers: Record<Operation, string> }
 
 /** Nobody is told anything; the PACS is told to stop. */
 function leaving (): Cell {

@@ -5,7 +5,8 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { MATRIX } from './matrix.ts'
+import { OPERATIONS } from './bench.ts'
+import { KILLED, MATRIX } from './matrix.ts'
 
 const PAGE = new URL('../../docs/standards/faults.md', import.meta.url)
 const BEGIN = '<!-- from test/faults/matrix.ts, by test/faults/page.ts -->\n'
@@ -20,13 +21,13 @@ export function page (): { now: string, wanted: string } {
 }
 
 function table (): string {
-  const operations = Object.keys(MATRIX[0].cells)
-  const lines = [['fault', ...operations], operations.concat('').map(() => '---')]
+  const lines = [['fault', ...OPERATIONS], ['', ...OPERATIONS].map(() => '---')]
   for (const { fault, what, cells } of MATRIX) {
-    lines.push([`**${fault}** ${what}`, ...Object.values(cells).map(cell => typeof cell === 'string'
+    lines.push([`**${fault}** ${what}`, ...OPERATIONS.map(operation => cells[operation]).map(cell => typeof cell === 'string'
       ? `– ${cell}`
       : `\`${cell.answer}\`${cell.note === undefined ? '' : ` ${cell.note}`}`)])
   }
+  lines.push([`**killed process** ${KILLED.what}`, ...OPERATIONS.map(operation => `\`${KILLED.answers[operation]}\``)])
   return lines.map(cells => `| ${cells.join(' | ')} |\n`).join('')
 }
 

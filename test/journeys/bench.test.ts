@@ -15,7 +15,7 @@ const ROWS = ['warm', 'pacs']
 /** Most of it is peers that start. */
 const PATIENCE_MS = 180_000
 
-const skip = skipWithout('Orthanc', 'dcmqrscp', 'nginx', 'wrk', 'ip', 'storescp', 'dcmdjpls') || skipWithoutDicomWebPlugin
+const skip = skipWithout('Orthanc', 'dcmqrscp', 'nginx', 'ip', 'storescp', 'dcmdjpls') || skipWithoutDicomWebPlugin
 
 test('the bench measures two rows on little data, writes its page and draws its pictures', { skip, timeout: PATIENCE_MS }, async t => {
   const folder = temporaryFolder(t)

@@ -148,7 +148,7 @@ function choose (studies: readonly GeneratedStudy[], random: Random): Ask {
     [2, () => ({ path: instancePath, method: 'HEAD', headers: { accept: 'application/dicom; transfer-syntax=*' }, status: [200] })],
     [1, () => ({ path: `/studies/2.25.404${random(1000)}`, headers: whole, status: [404] })],
     [1, () => ({ path: `${seriesPath}/instances/2.25.405`, headers: whole, status: [404] })],
-    [1, () => ({ path: `/studies/not.a.uid`, status: [400] })],
+    [1, () => ({ path: '/studies/not.a.uid', status: [400] })],
     [1, () => ({ path: studyPath, headers: { accept: 'application/nothing' }, status: [400, 406] })],
     [1, () => ({ path: `${instancePath}/frames/9999`, headers: { accept: 'application/octet-stream' }, status: [404, 406] })],
     [1, () => ({ path: '/nowhere', status: [404] })],

@@ -9,6 +9,7 @@
 import { RequestError } from '#core/errors.ts'
 import { firstText } from '#standards/dicom/dataset.ts'
 import { locateValue, type Located } from '#standards/dicom/locate.ts'
+import { nativeModel } from '#standards/dicom/native-model.ts'
 import { transferSyntax } from '#standards/dicom/transfer-syntax.ts'
 import { renderedTypes, videoType, type Category } from '#standards/dicomweb/rendered-media.ts'
 import { readReport } from '#standards/sr/content.ts'
@@ -50,7 +51,8 @@ export async function documentOf (set: ObjectSet, source: PictureSource, categor
       types: renderedTypes('report'),
       as (type) {
         const report = source.named(() => readReport(head))
-        const text = type === 'text/plain' ? reportText(report) : reportHtml(report)
+        // The standard wants XML and says not which: that of PS3.19, which has all of it.
+        const text = type === 'text/plain' ? reportText(report) : type === 'text/xml' ? nativeModel(head) : reportHtml(report)
         return { type: `${type}; charset=utf-8`, pieces: [Buffer.from(text)], headers: SAFE }
       }
     }

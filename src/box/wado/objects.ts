@@ -192,7 +192,8 @@ class Acceptable implements ObjectSet {
 /** Fires when the caller leaves before the answer is whole. */
 export function hangUp ({ raw }: FastifyReply): AbortSignal {
   const left = new AbortController()
-  const leave = (): void => { left.abort(new PeerError('CANCELLED', 'the caller left')) }
+  // Most callers leave with all that they came for.
+  const leave = (): void => { if (!raw.writableFinished) left.abort(new PeerError('CANCELLED', 'the caller left')) }
   // The answer to a pipelined request isn't told when its socket closes before its turn.
   const { socket } = raw.req
   if (raw.destroyed || socket.destroyed) leave()

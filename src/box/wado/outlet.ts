@@ -13,8 +13,8 @@ const SMALL_BLOCK_BYTES = 64 << 10
 const LARGE_BLOCKS_MAX = 40
 /** One being sent while the next is read. */
 const BLOCKS_PER_READER = 2
-/** Blocks kept for the next reader. */
-const SPARE_MAX = 8
+/** Blocks kept for the next readers: one for each of those who ask for image after image, over some connections. */
+const SPARE_MAX = 16
 /** A reader who takes nothing for so long isn't one any more. In milliseconds. */
 const STALLED_MS = 5 * 60_000
 

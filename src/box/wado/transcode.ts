@@ -146,7 +146,7 @@ export class Transcoder {
     const head = withTransferSyntax(await readStored(source, stored, 0, datasetOffset), to)
     const isRewritten = image === undefined || isPlainChange(from, to)
     const dataset = isRewritten ? this.#rewritten(stored, to) : await this.#recoded(stored, image, to)
-    return file(head, to === DEFLATED_LE ? through(joined(dataset), createDeflateRaw()) : dataset)
+    return file(head, to === DEFLATED_LE ? evened(through(joined(dataset), createDeflateRaw())) : dataset)
   }
 
   /** The whole data set in another form, pixels and all. */
@@ -249,6 +249,16 @@ async function * file (head: Buffer, dataset: AsyncIterable<readonly Uint8Array[
     yield [...before, ...pieces instanceof Uint8Array ? [pieces] : pieces]
     before = []
   }
+}
+
+/** A deflated data set ends on an even byte (PS3.5 §A.5). */
+async function * evened (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let odd = 0
+  for await (const chunk of chunks) {
+    odd = (odd + chunk.length) % 2
+    yield chunk
+  }
+  if (odd === 1) yield ZERO
 }
 
 async function * joined (dataset: AsyncIterable<readonly Uint8Array[]>): AsyncGenerator<Buffer> {

@@ -9,7 +9,7 @@
 import { RequestError } from '#core/errors.ts'
 import { firstText } from './dataset.ts'
 import {
-  HEAD_BYTES_MAX, ITEM, SEQUENCE_END, UNDEFINED, formOf, malformed, newHead, readHead, type ElementHead
+  HEAD_BYTES_MAX, ITEM, SEQUENCE_END, UNDEFINED, formOf, malformed, newHead, readHead, vrCode, type ElementHead
 } from './elements.ts'
 import type { DicomJson } from './json.ts'
 import { transferSyntax } from './transfer-syntax.ts'
@@ -53,6 +53,7 @@ const DOUBLE_FLOAT_PIXEL_DATA = 0x7fe00009
 const PIXEL_DATA = 0x7fe00010
 
 const ITEM_HEAD_BYTES = 8
+const WORDS = vrCode('OW')
 
 /** Read ahead while walking over fragments: the heads of small ones come many at a time. */
 const WINDOW_BYTES = 4096
@@ -168,7 +169,9 @@ function native (pixels: ElementHead, { head, datasetBytes, transferSyntaxUid }:
   const bits = (whole(head, '00280010') ?? 0) * (whole(head, '00280011') ?? 0) * samples(head) * (whole(head, '00280100') ?? 0)
   if (bits === 0) throw malformed('pixels without rows, columns or bits', pixels.value)
   if (bits % 8 !== 0 && count > 1) throw notOffered('frames of single bits that begin inside of a byte', transferSyntaxUid)
-  const length = Math.ceil(bits / 8)
+  let length = Math.ceil(bits / 8)
+  // In words of big endian the last byte of an odd frame lies behind the padding (PS3.5 §8.1.1).
+  if (count === 1 && length % 2 === 1 && length < pixels.length && pixels.vr === WORDS && transferSyntax(transferSyntaxUid).bigEndian) length++
   if (!Number.isSafeInteger(length * count) || length * count > Math.min(pixels.length, datasetBytes - pixels.value)) {
     throw malformed('fewer pixels than the frames need', pixels.value)
   }

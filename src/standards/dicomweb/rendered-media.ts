@@ -18,7 +18,7 @@ export const STILL = ['image/jpeg', 'image/png', 'image/gif']
 const TYPES: Readonly<Record<Exclude<Category, 'video'>, readonly string[]>> = {
   single: STILL,
   multi: ['image/gif', 'image/jpeg', 'image/png'],
-  report: ['text/html', 'text/plain'],
+  report: ['text/html', 'text/plain', 'text/xml'],
   pdf: ['application/pdf'],
   cda: ['text/xml']
 }

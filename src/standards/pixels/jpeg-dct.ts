@@ -130,15 +130,30 @@ function transform ({ samples, across, down }: Plane, table: Uint16Array, precis
   const block = new Int32Array(64)
   const width = across * 8
   const middle = 1 << precision - 1
-  for (let index = 0, to = 0; index < across * down; index++, to += 64) {
-    const from = Math.floor(index / across) * 8 * width + index % across * 8
-    for (let y = 0; y < 8; y++) for (let x = 0; x < 8; x++) block[8 * y + x] = samples[from + y * width + x]! - middle
-    forward(block, precision)
-    for (let place = 0; place < 64; place++) {
-      const step = table[place]! << 3
-      const value = block[ZIGZAG[place]!]!
-      // Rounded half away from zero.
-      out[to + place] = value < 0 ? -(((-value + (step >> 1)) / step) | 0) : ((value + (step >> 1)) / step) | 0
+  // Rounded half away from zero: (2n + step) / 2step, of which n is whole, so that half a unit more
+  // keeps the reciprocal from falling short of a whole result.
+  const half = Float64Array.from(table, step => (step << 2) + 0.5)
+  const reciprocal = Float64Array.from(table, step => 1 / (step << 3))
+  let to = 0
+  for (let top = 0; top < down; top++) {
+    for (let left = 0; left < across; left++, to += 64) {
+      let from = (top * width + left) * 8
+      for (let y = 0; y < 64; y += 8, from += width) {
+        block[y] = samples[from]! - middle
+        block[y + 1] = samples[from + 1]! - middle
+        block[y + 2] = samples[from + 2]! - middle
+        block[y + 3] = samples[from + 3]! - middle
+        block[y + 4] = samples[from + 4]! - middle
+        block[y + 5] = samples[from + 5]! - middle
+        block[y + 6] = samples[from + 6]! - middle
+        block[y + 7] = samples[from + 7]! - middle
+      }
+      forward(block, precision)
+      for (let place = 0; place < 64; place++) {
+        const value = block[ZIGZAG[place]!]!
+        const size = ((value < 0 ? -value : value) + half[place]!) * reciprocal[place]! | 0
+        if (size !== 0) out[to + place] = value < 0 ? -size : size
+      }
     }
   }
   return out
@@ -146,36 +161,36 @@ function transform ({ samples, across, down }: Plane, table: Uint16Array, precis
 
 interface Coder { readonly dc: HuffmanEncoder, readonly ac: HuffmanEncoder }
 
+/** Blocks go row by row, which is also their order within MCUs that are one block high. */
 function countSymbols (planes: readonly Plane[], blocks: readonly Int16Array[], table: number): Coder {
   const dc = new Uint32Array(16)
   const ac = new Uint32Array(256)
   planes.forEach((plane, number) => {
-    if (plane.table !== table) return
-    let previous = 0
-    const coefficients = blocks[number]!
-    for (const at of blockOrder(plane)) {
-      dc[sizeOf(coefficients[at]! - previous)]!++
-      previous = coefficients[at]!
-      let zeros = 0
-      for (let place = 1; place < 64; place++) {
-        const value = coefficients[at + place]!
-        if (value === 0) {
-          zeros++
-          continue
-        }
-        for (; zeros > 15; zeros -= 16) ac[0xf0]!++
-        ac[zeros << 4 | sizeOf(value)]!++
-        zeros = 0
-      }
-      if (zeros > 0) ac[0]!++
-    }
+    if (plane.table === table) countBlocks(blocks[number]!, dc, ac)
   })
   return { dc: huffmanEncoder(dc), ac: huffmanEncoder(ac) }
 }
 
-/** Row by row, which is also the order within MCUs that are one block high. */
-function * blockOrder ({ across, down }: Plane): Generator<number> {
-  for (let at = 0; at < across * down * 64; at += 64) yield at
+function countBlocks (coefficients: Int16Array, dc: Uint32Array, ac: Uint32Array): void {
+  let previous = 0
+  for (let at = 0; at < coefficients.length; at += 64) {
+    const size = sizeOf(coefficients[at]! - previous)
+    dc[size] = dc[size]! + 1
+    previous = coefficients[at]!
+    let zeros = 0
+    for (let place = at + 1; place < at + 64; place++) {
+      const value = coefficients[place]!
+      if (value === 0) {
+        zeros++
+        continue
+      }
+      for (; zeros > 15; zeros -= 16) ac[0xf0] = ac[0xf0]! + 1
+      const symbol = zeros << 4 | sizeOf(value)
+      ac[symbol] = ac[symbol]! + 1
+      zeros = 0
+    }
+    if (zeros > 0) ac[0] = ac[0]! + 1
+  }
 }
 
 function writeScan (planes: readonly Plane[], blocks: readonly Int16Array[], coders: readonly Coder[], bytesExpected: number): Buffer {

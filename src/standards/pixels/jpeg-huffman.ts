@@ -76,17 +76,8 @@ export function huffmanEncoder (frequencies: Uint32Array): HuffmanEncoder {
 /** How many codes of each length are best, none longer than 16 and none all ones (§K.2). */
 function codeLengths (frequencies: Uint32Array): Uint8Array {
   // One more symbol, the rarest of all, takes the code of all ones and is then dropped.
-  const weights = [...frequencies].filter(frequency => frequency > 0)
-  const count = weights.length + 1
-  const nodes = weights.map(weight => ({ weight, leaves: [0] }))
-  nodes.push({ weight: 0, leaves: [0] })
-  while (nodes.length > 1) {
-    nodes.sort((a, b) => b.weight - a.weight)
-    const [a, b] = [nodes.pop()!, nodes.pop()!]
-    nodes.push({ weight: a.weight + b.weight, leaves: [...a.leaves, ...b.leaves].map(depth => depth + 1) })
-  }
-  const depths = new Uint16Array(Math.max(33, count + 1))
-  for (const depth of nodes[0]!.leaves) depths[depth]!++
+  const weights = [...frequencies].filter(frequency => frequency > 0).sort((a, b) => a - b)
+  const depths = leafDepths([0, ...weights])
   // Figure K.3: two of the longest become one shorter, and one leaf above them splits.
   for (let length = depths.length - 1; length > 16; length--) {
     while (depths[length]! > 0) {
@@ -102,4 +93,35 @@ function codeLengths (frequencies: Uint32Array): Uint8Array {
   while (depths[longest] === 0) longest--
   depths[longest]!--
   return Uint8Array.from({ length: 17 }, (_, length) => depths[length]!)
+}
+
+/**
+ * How many leaves lie at which depth of the best tree. Two queues: leaves in order of weight, and
+ * nodes, which come about in order of weight by themselves.
+ *
+ * @param weights ascending
+ */
+function leafDepths (weights: readonly number[]): Uint16Array {
+  const nodes = weights.length - 1
+  const weight = new Float64Array(nodes)
+  const parentOfLeaf = new Int32Array(weights.length)
+  const parentOfNode = new Int32Array(nodes).fill(-1)
+  let leaf = 0
+  let node = 0
+  for (let made = 0; made < nodes; made++) {
+    for (let side = 0; side < 2; side++) {
+      if (leaf < weights.length && (node >= made || weights[leaf]! <= weight[node]!)) {
+        weight[made]! += weights[leaf]!
+        parentOfLeaf[leaf++] = made
+      } else {
+        weight[made]! += weight[node]!
+        parentOfNode[node++] = made
+      }
+    }
+  }
+  const depthOfNode = new Int32Array(nodes)
+  for (let made = nodes - 2; made >= 0; made--) depthOfNode[made] = depthOfNode[parentOfNode[made]!]! + 1
+  const depths = new Uint16Array(Math.max(33, weights.length + 1))
+  for (const parent of parentOfLeaf) depths[depthOfNode[parent]! + 1]!++
+  return depths
 }

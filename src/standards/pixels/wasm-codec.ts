@@ -51,8 +51,7 @@ export class WasmCodec<M> {
    *   memory can't be trusted any more, so the next caller gets a new one
    */
   async lend<T> (use: (module: M) => T): Promise<T> {
-    this.#runtime ??= this.#load()
-    const runtime = await this.#runtime
+    const runtime = await this.#sound()
     try {
       const result = use(runtime)
       if (runtime.HEAPU8.length > MEMORY_BYTES_KEPT) this.#runtime = undefined
@@ -61,6 +60,20 @@ export class WasmCodec<M> {
       this.#runtime = undefined
       if (error instanceof DrimboxError) throw error
       throw unreadable('the codec gave up', { codec: this.#scriptName }, error instanceof Error ? error : undefined)
+    }
+  }
+
+  /** A runtime that nobody has given up on while we waited for it. */
+  async #sound (): Promise<M & Runtime> {
+    for (;;) {
+      const made = this.#runtime ??= this.#load()
+      try {
+        const runtime = await made
+        if (made === this.#runtime) return runtime
+      } catch (error) {
+        this.#runtime = this.#compiled = undefined
+        throw error
+      }
     }
   }
 

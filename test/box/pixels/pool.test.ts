@@ -8,7 +8,7 @@ const never = new AbortController().signal
 const small = { bytes: 100, pixels: 10 }
 
 function openPool (t: { teardown (end: () => unknown): void }, options: Partial<PixelPoolOptions> = {}): PixelPool<BadJobs> {
-  const pool = new PixelPool<BadJobs>({ workersMax: 2, jobMs: 5000, ...options }, ENTRY)
+  const pool = new PixelPool<BadJobs>({ workersMax: 2, jobMs: 20_000, ...options }, ENTRY)
   t.teardown(async () => { await pool.close() })
   return pool
 }
@@ -40,7 +40,7 @@ test('bytes go to a worker and come back', async t => {
 for (const job of ['exit', 'loop', 'fillHeap', 'fail', 'throwNumber', 'throwLater', 'unclonable'] as const) {
   test(`a job that does "${job}" costs its worker, names the instance, and leaves the service and other jobs alone`, async t => {
     const lost: object[] = []
-    const pool = openPool(t, { jobMs: job === 'loop' ? 200 : 5000, workerHeapMb: 16, onLost: facts => { lost.push(facts) } })
+    const pool = openPool(t, { jobMs: job === 'loop' ? 2000 : 20_000, workerHeapMb: 16, onLost: facts => { lost.push(facts) } })
     const others = Array.from({ length: 6 }, async () => await pool.run(task('increase', { bytes: Buffer.of(7) }), never))
     const error = await pool.run(task(job), never).catch((error: unknown) => error) as RequestError
     t.equal(error.code, 'PIXELS_UNREADABLE')

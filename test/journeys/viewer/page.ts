@@ -22,6 +22,8 @@ Object.assign(window, {
     canvas.height = rows
     try {
       const image = await imageLoader.loadAndCacheImage(imageId, RGBA)
+      // As the library's own shortcut to a canvas does: what was scaled must not be scaled again.
+      image.isPreScaled ||= image.preScale?.scaled
       await utilities.renderToCanvasCPU(canvas, image)
       return canvas.toDataURL('image/png')
     } finally {

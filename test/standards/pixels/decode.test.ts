@@ -5,7 +5,7 @@
 
 import { test } from 'tap'
 import { execFile } from 'node:child_process'
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,7 +16,7 @@ import type { Frame, PixelFormat } from '#standards/pixels/pixel-format.ts'
 import { codedFrames, type CodedFrames } from '#test/fixtures/coded-frames.ts'
 import { skipWithoutDcmtk } from '#test/fixtures/dcmtk.ts'
 import { skipWithoutGdcm } from '#test/fixtures/gdcm.ts'
-import { difference, formatOf, picture } from '#test/fixtures/pictures.ts'
+import { difference, formatOf, picture, samplesOf } from '#test/fixtures/pictures.ts'
 import { writePixelFile } from '#test/fixtures/pixel-file.ts'
 import { sample, skipWithoutShared } from '#test/fixtures/shared.ts'
 
@@ -44,8 +44,6 @@ const TESTED_ALONE: ReadonlySet<string> = new Set(['J2K_pixelrep_mismatch.dcm', 
 const UNREADABLE: Readonly<Record<string, string>> = {
   // The size of the codestream was overwritten with a sequence delimiter; no peer reads it either.
   'JPEG2000-embedded-sequence-delimiter.dcm': 'PIXELS_UNREADABLE',
-  // A frame of an odd number of bytes in words of big endian: its last byte lies behind the padding, which frames.ts leaves out.
-  'SC_rgb_small_odd_big_endian.dcm': 'PIXELS_UNREADABLE',
   'MR_truncated.dcm': 'DATA_MALFORMED',
   'SC_rgb_jpeg.dcm': 'DATA_MALFORMED' // fragments under the name of a native transfer syntax
 }
@@ -137,14 +135,6 @@ test('signed samples of 13 bits that were coded as if they had no sign', { skip:
   t.equal(differing, 0)
 })
 
-test('an odd frame of bytes in words of big endian, given with its padding', { skip: skipWithoutShared }, async t => {
-  const file = readFileSync(sample('dicom/SC_rgb_small_odd_big_endian.dcm'))
-  const format = formatOf({ rows: 3, columns: 3, samples: 3, words: true })
-  const { pixels } = await decodeFrame(file.subarray(file.length - 28), '1.2.840.10008.1.2.2', format)
-  const [little] = await decodeAll(sample('dicom/SC_rgb_small_odd.dcm'))
-  t.same(pixels, little!.pixels)
-})
-
 test('uncompressed 4:2:2 has its chroma repeated', { skip: skipWithoutShared }, async t => {
   const { frames: [frame] } = await codedFrames(sample('dicom/SC_ybr_full_422_uncompressed.dcm'))
   const [ours] = await decodeAll(sample('dicom/SC_ybr_full_422_uncompressed.dcm'))
@@ -209,7 +199,10 @@ test('what DCMTK and GDCM encode, in all their ways', { skip: skipWithoutDcmtk |
     if (what !== OWN_DECODER_GIVES_UP) {
       const [decoder, ...decoderOptions] = decoders[program]!
       await run(decoder!, [...decoderOptions, file, join(folder, `${number}.decoded`)])
-      t.ok(same(ours, await codedFrames(join(folder, `${number}.decoded`))), `${what}: as its own decoder says`)
+      const theirs = await codedFrames(join(folder, `${number}.decoded`))
+      // GDCM codes 12 bits as 16 and leaves what a loss has lifted beyond 12; we bring it back to the greatest value.
+      if (options.includes('--irreversible')) t.same(samplesOf(ours[0]!), samplesOf({ format: ours[0]!.format, pixels: theirs.frames[0]! }).map(value => Math.min(value, 4095)), `${what}: as its own decoder says`)
+      else t.ok(same(ours, theirs), `${what}: as its own decoder says`)
     }
     if (/\+e[lbesp]|\+en|lossy/.test(options.join(' '))) continue
     t.equal(difference(frame, ours[0]!).max, 0, `${what}: as it was`)
