@@ -194,7 +194,7 @@ export async function rewritten (set: ObjectSet, stored: Stored, rewrite: Rewrit
 }
 
 /** Part of one object, block by block, from its pack. */
-export async function sendRange (set: ObjectSet, out: Outlet, stored: Stored, from: number, end: number): Promise<void> {
+async function sendRange (set: ObjectSet, out: Outlet, stored: Stored, from: number, end: number): Promise<void> {
   for (let at = from; at < end;) {
     const block = await out.block()
     const length = Math.min(block.length, end - at)
