@@ -22,28 +22,36 @@ box: ready ## One box with your own settings: CONFIG=config.json
 
 check: ready ## Types, format, lint, import direction, unused code and dependencies; under a minute
 	tsc -p .
+	tsc -p test/journeys/viewer
 	eslint .
 	knip
 
 unit: ready ## Tests, those against real peers included (a peer that isn't installed is skipped by name)
 	tap run --reporter=terse
 
-fuzz: ready ## A minute each of broken PDUs and broken data sets
+fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or less
 	node test/fuzz/pdu.ts --seconds=60
 	node test/fuzz/elements.ts --seconds=60
+	node test/fuzz/pixels.ts --seconds=30
 
 demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks every byte, stops
 	node scripts/demo-smoke.ts
 
 ##@ Figures
-bench: peers ## Speed and memory beside DCMTK, Orthanc and dcmjs-dimse, into docs/performance.md; ROUNDS=5, half an hour
+bench: peers ## Speed and memory beside DCMTK, Orthanc, nginx and dcmjs-dimse, into docs/performance.md; ROUNDS=5, three quarters of an hour
 	node scripts/bench/bench.ts --rounds=$(ROUNDS)
+
+##@ Pages made from the code (tests compare them)
+pages: ready ## The conformance statement, the OpenAPI document and the table of faults
+	node scripts/conformance.ts
+	node scripts/openapi.ts
+	node test/faults/page.ts
 
 ##@ Set-up (the others do it by themselves)
 ready:
 	@scripts/setup.sh --npm
 
-peers: ## Installs the real peers that the tests talk to (Debian packages: dcmtk, orthanc)
+peers: ## Installs the real peers that the tests talk to (Debian packages: DCMTK, GDCM, Orthanc, nginx, Chromium)
 	@scripts/setup.sh
 
 clean: ## Removes what was generated; packages stay
@@ -53,4 +61,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo test box check unit fuzz demo-smoke bench ready peers clean help
+.PHONY: demo test box check unit fuzz demo-smoke bench pages ready peers clean help

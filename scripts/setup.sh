@@ -15,8 +15,8 @@ NODE_MAJOR=26
 # What the tests, the bench and the command line talk to. Debian names, then one program of each.
 PEERS=(
   dcmtk:storescp orthanc:Orthanc orthanc-dicomweb:/usr/share/orthanc/plugins/libOrthancDicomWeb.so
-  libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx libxml2-utils:xmllint iproute2:ip
-  curl:curl openssl:openssl
+  libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx wrk:wrk libxml2-utils:xmllint iproute2:ip
+  e2fsprogs:mkfs.ext4 mount:mount curl:curl openssl:openssl
 )
 
 say() { printf '  %s\n' "$*"; }

@@ -34,6 +34,12 @@ const DRAWN_WITHIN_MS = 10_000
 
 /** What Cornerstone doesn't draw, or not as the standard wants it. */
 const OTHERWISE: Readonly<Record<string, string>> = {
+  'J2K_pixelrep_mismatch.dcm': 'it takes the sign from the codestream, which lacks it, instead of from Pixel Representation',
+  'JPEG2000-embedded-sequence-delimiter.dcm': 'nobody can: the size of the codestream was overwritten',
+  'SC_jpeg_no_color_transform.dcm': 'it undoes a colour transform that the JPEG says it has not',
+  'badVR.dcm': 'its Number of Frames is no number, so no frame has one: 400 for both',
+  'liver_1frame.dcm': 'it takes eight pixels of one bit for one of eight',
+  'liver_expb_1frame.dcm': 'it takes eight pixels of one bit for one of eight'
 }
 
 test('Cornerstone draws of each SOP class and syntax what we render', { skip, timeout: 240_000 }, async t => {
@@ -72,7 +78,7 @@ test('Cornerstone draws of each SOP class and syntax what we render', { skip, ti
 })
 
 /** SOP classes in transfer syntaxes with pixel data, among the samples that a PACS takes. */
-const KINDS_MIN = 30
+const KINDS_MIN = 28
 
 function kind ({ object }: Sample): string {
   return `${object.sopClassUid} ${object.transferSyntaxUid}`
@@ -80,7 +86,6 @@ function kind ({ object }: Sample): string {
 
 async function open (browser: Browser, viewer: string): Promise<Page> {
   const page = await browser.newPage()
-  page.on('pageerror', e => console.error('PAGEERR', e.message))
   await page.goto(viewer)
   await page.waitForFunction("document.title === 'ready'")
   return page

@@ -193,18 +193,6 @@ export async function rewritten (set: ObjectSet, stored: Stored, rewrite: Rewrit
   return { pieces: rewrite.head(stored, await bytesOf(set, stored, 0, replaced)), replaced }
 }
 
-/** Part of one object, block by block, from its pack. */
-export async function sendRange (set: ObjectSet, out: Outlet, stored: Stored, from: number, end: number): Promise<void> {
-  for (let at = from; at < end;) {
-    const block = await out.block()
-    const length = Math.min(block.length, end - at)
-    await set.read(stored, at, block, length)
-    out.write([block.subarray(0, length)], block)
-    await out.drained()
-    at += length
-  }
-}
-
 /** A small part of one object. */
 export async function bytesOf (set: ObjectSet, stored: Stored, offset: number, length: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length)
