@@ -27,6 +27,7 @@ export class Inflow {
     buffer: (): Buffer => this.#place(),
     callback: (bytes: number, place: Uint8Array): boolean => {
       this.#at += bytes
+      this.#readInto = this.#blocks.at(-1)
       this.#pending = !this.onBytes((place as Buffer).subarray(0, bytes))
       return true
     }
@@ -38,7 +39,10 @@ export class Inflow {
   /** Where the next read goes in it. */
   #at = 0
   #kept = false
+  /** Of the last read something may be left to be looked at. */
   #pending = false
+  /** Where that lies. */
+  #readInto: Buffer | undefined
   /** An object has come: where there was one there are more. */
   #large = false
   #closed = false
@@ -49,11 +53,15 @@ export class Inflow {
     this.#large = true
   }
 
-  /** What has been handed on may be overwritten, as soon as all of the present read has been. */
+  /**
+   * What has been handed on may be overwritten, but for what is left of the last read. Whoever stops in the
+   * middle of each read, as a large object does, gives back all the same.
+   */
   free (): void {
     if (!this.#kept || this.#closed) return
     this.#kept = false
-    if (!this.#pending) giveBack(this.#blocks.splice(0, this.#blocks.length - 1))
+    const inUse = this.#pending && this.#readInto !== undefined ? this.#blocks.indexOf(this.#readInto) : this.#blocks.length - 1
+    giveBack(this.#blocks.splice(0, Math.max(0, inUse)))
   }
 
   /** Nothing is read any more. What is in use until now stays with whoever uses it. */
