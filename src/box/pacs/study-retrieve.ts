@@ -256,8 +256,9 @@ export class StudyRetrieve {
       // What the PACS doesn't give in the syntaxes that were wished for is asked for in any.
       rounds += this.#preference.length > 0 ? 2 : 1
     }
-    // The second attempt offers other transfer syntaxes than the first, where that was somebody's wish.
-    const isNews = (attempt: number): boolean => attempt === 1 && this.#preference.length > 0
+    // The second attempt takes other transfer syntaxes than the first, where those were somebody's wish or
+    // the PACS tried in vain to send in the one that we had chosen.
+    const isNews = (attempt: number): boolean => attempt === 1 && (this.#preference.length > 0 || (failure !== undefined && hasTried(failure)))
     for (let tried = -1; ;) {
       const missing = await this.#missing(series)
       const others = this.#running(series)
