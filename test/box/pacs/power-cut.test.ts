@@ -2,8 +2,8 @@ import { test } from 'tap'
 import { killAgainAndAgain } from '#test/faults/kills.ts'
 import { failingDisk, skipWithoutLoop } from '#test/fixtures/failing-disk.ts'
 
-/** With those of torn-pages.test.ts a hundred, and a hundred in kill.test.ts. */
-const ROUNDS = Number(process.env.ROUNDS ?? 50)
+/** With those of torn-pages.test.ts and kill.test.ts two hundred. */
+const ROUNDS = Number(process.env.ROUNDS ?? 30)
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000)
 
 test('a box whose disk loses its power with it, whatever wasn\'t forced to it, holds true instances only', { skip: skipWithoutLoop, timeout: 390_000 }, async t => {

@@ -4,7 +4,7 @@ import { killAgainAndAgain } from '#test/faults/kills.ts'
 import { tear } from '#test/faults/torn.ts'
 import { temporaryFolder } from '#test/fixtures/rooms.ts'
 
-/** With those of power-cut.test.ts a hundred, and a hundred in kill.test.ts. */
+/** With those of power-cut.test.ts and kill.test.ts two hundred. */
 const ROUNDS = Number(process.env.ROUNDS ?? 50)
 
 test('a box that finds any pages of what it had not forced to the disk holds true instances only', { timeout: 390_000 }, async t => {
