@@ -19,13 +19,16 @@ const DCMTK_NAMES: Readonly<Record<string, string>> = {
   LittleEndianExplicit: EXPLICIT_LE, LittleEndianImplicit: IMPLICIT_LE, 'JPEG-LSLossless': JPEG_LS_LOSSLESS, JPEGLSLossless: JPEG_LS_LOSSLESS, RLELossless: RLE_LOSSLESS, JPEG2000LosslessOnly: JPEG_2000_LOSSLESS
 }
 
-/** The transfer syntaxes proposed for a class in each association that DCMTK's log tells of, in order. */
+/**
+ * The transfer syntaxes proposed for a class in each association that DCMTK's log tells of, in order. Lines of other
+ * processes of dcmqrscp ("Move Response … =Success") may fall in between.
+ */
 function proposals (log: string, sopClass: string): string[][] {
   const found: string[][] = []
   for (const request of log.split(/BEGIN A-ASSOCIATE-RQ/).slice(1)) {
     const syntaxes = [...request.split(/END A-ASSOCIATE-RQ/)[0].matchAll(/Abstract Syntax: =(\w+)[\s\S]*?Proposed Transfer Syntax\(es\):([\s\S]*?)(?=D:\s+Context ID|D:\s+Requested|$)/g)]
       .filter(([, abstract]) => abstract === sopClass)
-      .flatMap(([, , list]) => [...list.matchAll(/=([\w-]+)/g)].map(([, name]) => DCMTK_NAMES[name] ?? name))
+      .flatMap(([, , list]) => [...list.matchAll(/^D:\s+=([\w-]+)\s*$/gm)].map(([, name]) => DCMTK_NAMES[name] ?? name))
     if (syntaxes.length > 0) found.push(syntaxes)
   }
   return found
