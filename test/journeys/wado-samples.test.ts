@@ -7,28 +7,17 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { test, type Test } from 'tap'
-import { Cache } from '#box/cache/cache.ts'
-import { parseConfig } from '#box/config.ts'
-import { httpServer } from '#box/http/server.ts'
-import { listenOn } from '#box/http/listen.ts'
-import { openPacs, type Pacs } from '#box/pacs/pacs.ts'
 import { openGate, outwardGate, type Gate } from '#box/wado/gate.ts'
-import { Health } from '#box/wado/health.ts'
-import { SeriesMetadata } from '#box/wado/metadata.ts'
-import { PixelPool } from '#box/pixels/pool.ts'
-import { Renditions } from '#box/wado/renditions.ts'
-import { wadoRoutes } from '#box/wado/routes.ts'
 import { RequestError } from '#core/errors.ts'
 import { decodeDataset } from '#standards/dicom/dataset.ts'
 import { HeadReader } from '#standards/dicom/head.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { EXPLICIT_LE, JPEG_EXTENDED } from '#standards/dicom/transfer-syntax.ts'
-import { startPacs, type SimulatedPacs } from '#sim/pacs.ts'
-import { BOX_TITLE, temporaryFolder } from '#test/fixtures/box.ts'
+import type { SimulatedPacs } from '#sim/pacs.ts'
 import { rawRequest, type RawAnswer } from '#test/fixtures/raw-http.ts'
 import { objectOf, partsOf, type ReadObject } from '#test/fixtures/retrieved.ts'
+import { openRooms } from '#test/fixtures/rooms.ts'
 import { shared, skipWithoutShared } from '#test/fixtures/shared.ts'
 import { studiesNamed } from '#test/fixtures/site.ts'
 
@@ -76,38 +65,8 @@ interface Face { readonly pacs: SimulatedPacs, readonly url: string }
 
 /** A box with this gate before its DICOMweb. */
 async function face (t: Test, gate: Gate): Promise<Face> {
-  let port = 0
-  const simulated = await startPacs({ studies: [CT], destinations: title => title === BOX_TITLE ? { host: '127.0.0.1', port } : undefined })
-  t.teardown(async () => { await simulated.close() })
-  const log = pino({ level: 'silent' })
-  const config = parseConfig({
-    pacs: { host: '127.0.0.1', port: simulated.port, calledTitle: simulated.aeTitle },
-    dimse: { aeTitle: BOX_TITLE, host: '127.0.0.1', port: 0 },
-    cache: { folder: join(await temporaryFolder(t), 'cache') }
-  })
-  const cache = await Cache.open(config.cache)
-  t.teardown(async () => { await cache.close() })
-  const pacs: Pacs = await openPacs(config, cache, log)
-  t.teardown(async () => { await pacs.close() })
-  port = pacs.port
-  const app = httpServer({ connectionsMax: 16 }, log)
-  t.teardown(async () => { await app.close() })
-  const bulkDataUri = (): string => '/bulkdata'
-  const pixels = new PixelPool()
-  t.teardown(async () => { await pixels.close() })
-  wadoRoutes(app, {
-    supply: pacs.supply,
-    query: pacs.query,
-    pixels,
-    renditions: new Renditions(),
-    metadata: new SeriesMetadata(bulkDataUri),
-    bulkDataUri,
-    gate,
-    base: () => '',
-    prefix: '',
-    health: new Health({ slots: pacs.slots, cache })
-  })
-  return { pacs: simulated, url: await listenOn(app, { host: '127.0.0.1', port: 0 }) }
+  const { sim, url } = await openRooms(t, [CT], { gate })
+  return { pacs: sim, url }
 }
 
 /** HTTP/1.1 wants a Host, which some samples leave to the client that will send them. */
