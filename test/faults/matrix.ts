@@ -5,32 +5,13 @@
  * this table, and matrix.test.ts runs it.
  */
 
-import { once } from 'node:events'
-import { request } from 'node:http'
-import { statSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { REJECTIONS, type Gate } from '#sim/pacs-control.ts'
-import type { GeneratedStudy } from '#sim/studies.ts'
-import { ask, begin } from '#test/fixtures/answer.ts'
-import { adjustableClock } from '#test/fixtures/clock.ts'
-import { failingDisk, skipWithoutLoop } from '#test/fixtures/failing-disk.ts'
-import { skipWithoutMount, smallDisk } from '#test/fixtures/small-disk.ts'
-import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
-import { filesOf, storeRequest } from '#test/fixtures/store-request.ts'
-import type { Bench, BenchOptions, Operation, Scope } from './bench.ts'
-
-export interface Cell {
-  /** What the caller is told, in the words of {@link Bench.judge}; ` or ` between those that timing decides. */
-  readonly answer: string
-  /** How the fault is brought about, and the answer of whoever asked meanwhile. */
-  readonly run: (bench: Bench) => Promise<string>
-  /** Settings that it needs, and disks. */
-  readonly prepare?: (scope: Scope) => BenchOptions
-  /** Undoes what {@link Bench.heal} can't. */
-  readonly heal?: (bench: Bench) => Promise<void> | void
-  /** What the page says beside the answer. */
-  readonly note?: string
-}
+import { REJECTIONS } from '#sim/pacs-control.ts'
+import { ask } from '#test/fixtures/answer.ts'
+import { skipWithoutLoop } from '#test/fixtures/failing-disk.ts'
+import { skipWithoutMount } from '#test/fixtures/small-disk.ts'
+import { filesOf } from '#test/fixtures/store-request.ts'
+import type { Operation } from './bench.ts'
+import { amid, amidCount, before, clockJump, fullDisk, fullDiskAmidObject, held, impatient, LARGE, leaving, leavingOffer, MID_LIST, MID_OBJECT, ofRetrieves, readOnlyDisk, type Cell } from './cells.ts'
 
 export interface Row {
   readonly fault: string
@@ -40,122 +21,6 @@ export interface Row {
   readonly cells: Readonly<Record<Operation, Cell | string>>
   /** For tap's `skip` option. */
   readonly skip?: string | false
-}
-
-type Strike = (bench: Bench) => Promise<void> | void
-
-const MIB = 1 << 20
-const OBJECT_BYTES = 64 << 10
-const DAY_MS = 86_400_000
-/** One object that memory doesn't hold whole. */
-const LARGE = smallStudy('fault matrix, large', { series: [1], pixelBytes: 12 * MIB })
-
-/** For a PACS that says nothing more: so long nobody waits for it. */
-const impatient = (): BenchOptions => ({ pacs: { connectSeconds: 2, responseSeconds: 2 } })
-
-/** The fault is there before anybody asks. */
-function before (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
-  return {
-    answer,
-    run: async bench => {
-      await strike(bench)
-      return await bench.ask()
-    },
-    ...more
-  }
-}
-
-/** Instances of one retrieve before it happens: with C-GET each series, the shortest of three, is a retrieve of its own. */
-const AFTER: Readonly<Record<Operation, number>> = { find: 5, move: 5, get: 2, store: 5, warm: 0, stow: 5, transcoding: 5 }
-
-/** It happens once some matches, or some instances, have come. */
-function amid (answer: string, strike: Strike, more: Partial<Cell> = {}): Cell {
-  return {
-    answer,
-    run: async bench => {
-      const gate = pause(bench)
-      const asking = bench.ask()
-      await gate.reached
-      await strike(bench)
-      gate.release()
-      return await asking
-    },
-    ...more
-  }
-}
-
-function pause ({ operation, control }: Bench): Gate {
-  return operation === 'find' || operation === 'stow' ? control.pauseAnswers(AFTER[operation]) : control.pauseSubOperations(AFTER[operation])
-}
-
-/** What the PACS does wrong doesn't matter to whoever reads what is held. */
-const held = (strike: Strike, more: Partial<Cell> = {}): Cell => before('200', strike, more)
-
-const ofRetrieves = (cell: () => Cell): Pick<Row['cells'], 'move' | 'get' | 'transcoding'> => ({ move: cell(), get: cell(), transcoding: cell() })
-
-/** With bytes of one object on the wire. */
-const MID_OBJECT = 5 * OBJECT_BYTES + 20_000
-/** In the middle of a list of matches: some have 250 bytes, the association's acceptance as many. */
-const MID_LIST = 3000
-
-/** A small disk that somebody else fills, but for so many bytes. */
-const disk = (bytes: number): { prepare: NonNullable<Cell['prepare']>, fill: (left?: number) => void, heal: () => void } => {
-  let path = ''
-  const others = (): string => join(path, 'others')
-  return {
-    prepare: scope => {
-      path = smallDisk(scope, bytes)
-      return { cache: { folder: join(path, 'cache'), diskFreeBytesMin: 0, bytesMax: 1 << 30 } }
-    },
-    fill (left = 0) {
-      for (let chunk = MIB; chunk >= 4096;) {
-        try {
-          writeFileSync(others(), Buffer.alloc(chunk), { flag: 'a' })
-        } catch {
-          chunk >>= 1
-        }
-      }
-      truncateSync(others(), statSync(others()).size - left)
-    },
-    heal () { truncateSync(others()) }
-  }
-}
-
-function fullDisk (answer: string): Cell {
-  const { prepare, fill, heal } = disk(6 * MIB)
-  return before(answer, () => { fill() }, { prepare, heal })
-}
-
-/** The disk fills while one object, larger than memory should hold, is on its way to it. */
-function fullDiskAmidObject (answer: string): Cell {
-  const { prepare, fill, heal } = disk(24 * MIB)
-  return before(answer, () => { fill(7 * MIB) }, { prepare: scope => ({ ...prepare(scope), study: LARGE }), heal })
-}
-
-function readOnlyDisk (answer: string, study?: GeneratedStudy): Cell {
-  let fail: () => void = () => {}
-  let repair: () => void = () => {}
-  return before(answer, () => { fail() }, {
-    prepare: scope => {
-      const { path, failToReadOnly, repair: mend } = failingDisk(scope)
-      fail = failToReadOnly
-      repair = mend
-      return { ...study && { study }, cache: { folder: join(path, 'cache'), diskFreeBytesMin: 0, bytesMax: 1 << 30 } }
-    },
-    heal: async bench => { await bench.reopen({}, repair) }
-  })
-}
-
-/** The clock is set a year ahead, then a year back, in the middle of everything. */
-function clockJump (strikeAt: typeof before | typeof amid): Cell {
-  let set: (milliseconds: number) => void = () => {}
-  return strikeAt('200', () => { set(365 * DAY_MS) }, {
-    prepare: scope => {
-      set = adjustableClock(scope)
-      return {}
-    },
-    heal: () => { set(-365 * DAY_MS) }
-  })
 }
 
 export const MATRIX: readonly Row[] = [
@@ -272,17 +137,7 @@ export const MATRIX: readonly Row[] = [
       find: amid('200 cut', ({ toPacs }) => { toPacs.reset() }),
       ...ofRetrieves(() => before('200', ({ control }) => { control.cutAfterInstances(2) }, { note: 'the rest is asked for again' })),
       store: amid('200', ({ toBox }) => { toBox.reset() }, { note: 'the rest is asked for again' }),
-      warm: {
-        answer: '200',
-        run: async bench => {
-          const gate = bench.control.pauseAnswers(1)
-          const asking = bench.ask()
-          await gate.reached
-          bench.toPacs.reset()
-          gate.release()
-          return await asking
-        }
-      },
+      warm: amidCount(({ toPacs }) => { toPacs.reset() }),
       stow: amid('200', ({ toPacs }) => { toPacs.reset() }, { note: 'what had no answer is sent again' })
     }
   },
@@ -293,17 +148,7 @@ export const MATRIX: readonly Row[] = [
       find: amid('200 cut', ({ toPacs }) => { toPacs.halfClose() }),
       ...ofRetrieves(() => amid('200', ({ toPacs }) => { toPacs.halfClose() }, { note: 'the rest is asked for again' })),
       store: amid('200', ({ toBox }) => { toBox.halfClose() }, { note: 'the rest is asked for again' }),
-      warm: {
-        answer: '200',
-        run: async bench => {
-          const gate = bench.control.pauseAnswers(1)
-          const asking = bench.ask()
-          await gate.reached
-          bench.toPacs.halfClose()
-          gate.release()
-          return await asking
-        }
-      },
+      warm: amidCount(({ toPacs }) => { toPacs.halfClose() }),
       stow: amid('200', ({ toPacs }) => { toPacs.halfClose() }, { note: 'what had no answer is sent again' })
     }
   },
@@ -468,37 +313,3 @@ export const KILLED = {
   what: 'the box, by SIGKILL, once the head of the answer has come (for *stow*, with half of the objects taken); the next request after a restart',
   answers: { find: '200 cut', move: '200 cut', get: '200 cut', store: '200 cut', warm: '200 cut', transcoding: '200 cut', stow: 'cut' }
 } as const satisfies { what: string, answers: Record<Operation, string> }
-
-/** Nobody is told anything; the PACS is told to stop. */
-function leaving (): Cell {
-  return {
-    answer: 'cut',
-    run: async bench => {
-      const isWarm = bench.operation === 'warm'
-      const gate = isWarm ? undefined : pause(bench)
-      const answer = await begin(bench.url, {}, { agent: false })
-      await gate?.reached
-      answer.destroy()
-      if (!answer.closed) await once(answer, 'close')
-      gate?.release()
-      return answer.complete ? 'whole' : 'cut'
-    }
-  }
-}
-
-/** Of what the caller was still sending the PACS has nothing; of the rest, only what is whole. */
-function leavingOffer (): Cell {
-  return {
-    answer: 'cut',
-    run: async bench => {
-      const { type, body } = storeRequest(await filesOf(bench.study))
-      const sent = request(bench.url, { method: 'POST', headers: { 'content-type': type, 'content-length': body.length }, agent: false })
-      sent.on('error', () => {})
-      sent.write(body.subarray(0, MID_OBJECT))
-      await bench.until(() => bench.control.seen.stores === 5)
-      sent.destroy()
-      const wrong = await bench.inPacs(instancesOf(bench.study).filter(uid => bench.rooms.sim.datasetOf(uid) !== undefined))
-      return wrong.length > 0 ? `${wrong.length} in the PACS that are not whole` : 'cut'
-    }
-  }
-}
