@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { CapacityError } from '#core/errors.ts'
+import { Lingering } from './lingering.ts'
 import { Pace } from './pace.ts'
 import { encodeRecordHead, RECORD_HEAD_BYTES } from './record.ts'
 import type { Stored } from './stored.ts'
@@ -26,11 +27,16 @@ export const SPILL_BYTES = 4 << 20
 const SHORT_READ_BYTES_MAX = 256 << 10
 
 const reading = new Pace()
+/** Packs that nobody holds, and whose files are still open. */
+const lingering = new Lingering()
 
 const openFile = promisify(open)
 const closeFile = promisify(close)
 const readFile = promisify(read)
 const syncFile = promisify(fdatasync)
+
+/** A pack of more files than this, which large objects make, closes them at once. */
+const LINGERING_FILES_MAX = 4
 
 /** A segment is made by the first append, never by a read; it is read through the same descriptor. */
 const CREATE = 'w+'
@@ -77,6 +83,7 @@ export class Pack {
   #nextSegment: number
   #users = 0
   #removed = false
+  #list: readonly Stored[] | undefined
 
   constructor (studyUid: string, seriesUid: string, folder: string, found: Iterable<Stored> = [], segments = 0) {
     this.studyUid = studyUid
@@ -221,7 +228,13 @@ export class Pack {
     return this.#removed
   }
 
-  /** Held by whoever reads or appends; the last to let go closes the files. */
+  /** In the order in which they came: one list for all readers until something changes. */
+  get list (): readonly Stored[] {
+    this.#list ??= [...this.instances.values()]
+    return this.#list
+  }
+
+  /** Held by whoever reads or appends; when the last one has let go, its files are closed soon. */
   use (): Disposable {
     this.#users++
     let held = true
@@ -240,20 +253,31 @@ export class Pack {
    */
   async remove (): Promise<void> {
     this.instances.clear()
+    this.#list = undefined
     this.bytes = 0
     this.#removed = true
     await discard(this.folder)
-    if (!this.inUse) await this.#closeFiles()
+    if (!this.inUse) await this.close()
+  }
+
+  /** Closes its files, unless somebody holds it. */
+  async close (): Promise<void> {
+    if (this.inUse) return
+    lingering.delete(this)
+    await this.#closeFiles()
   }
 
   /** A write or a read counts as a user: its file must not be closed, and its number given to another, meanwhile. */
   #letGo (): void {
-    if (--this.#users === 0) void this.#closeFiles()
+    if (--this.#users > 0) return
+    // Whatever is appended later goes into a fresh segment.
+    this.#tail = undefined
+    // Whoever asks for image after image comes back at once: opening a file costs more than reading one.
+    if (this.#removed || this.#files.size > LINGERING_FILES_MAX) void this.close()
+    else if (this.#files.size > 0) lingering.add(this)
   }
 
   async #closeFiles (): Promise<void> {
-    // Whatever is appended later goes into a fresh segment.
-    this.#tail = undefined
     const files = [...this.#files.values()]
     this.#files.clear()
     this.#descriptors.clear()
@@ -277,6 +301,7 @@ export class Pack {
       receivedAt
     }
     this.instances.set(stored.sopInstanceUid, stored)
+    this.#list = undefined
     this.bytes += RECORD_HEAD_BYTES + length
     return stored
   }

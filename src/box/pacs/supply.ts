@@ -133,7 +133,7 @@ export class Supply {
     const { cache } = this.#parts
     const { study, series, instance } = target
     if (series !== undefined && instance !== undefined) {
-      if (!cache.seriesOf(study).includes(series)) return undefined
+      if (!cache.has(study, series)) return undefined
       const pack = cache.pack(study, series)
       const stored = pack.instances.get(instance)
       return stored && new Given(cache, [pack], [[stored]], { state: 'complete', held: 1, expected: 1 })
@@ -150,7 +150,7 @@ export class Supply {
     const uids = series === undefined ? cache.seriesOf(study) : [series]
     if (uids.length === 0 || uids.some(uid => cache.completeness(study, uid)?.state !== 'complete')) return undefined
     const packs = uids.map(uid => cache.pack(study, uid))
-    const all = packs.map(pack => [...pack.instances.values()])
+    const all = packs.map(pack => pack.list)
     const count = all.reduce((sum, list) => sum + list.length, 0)
     return new Given(cache, packs, all, { state: 'complete', held: count, expected: count })
   }
