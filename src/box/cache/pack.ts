@@ -174,7 +174,7 @@ export class Pack {
    *
    * @returns bytes read into `target`
    * @throws CapacityError STORE_FAILED: `damaged` when the file is absent, shorter than the index says, or
-   *   unreadable
+   *   unreadable; `removed` when the series was evicted or purged before its file had been opened
    */
   async read (segment: number, offset: number, target: Uint8Array, length = target.byteLength): Promise<number> {
     if (this.#readNow(segment, offset, target, length)) return length
@@ -189,12 +189,22 @@ export class Pack {
       }
       return done
     } catch (error) {
+      if (error instanceof CapacityError) throw error
       const { code } = error as NodeJS.ErrnoException
       const damaged = code === undefined || code === 'ENOENT' || code === 'EIO'
       throw new CapacityError('STORE_FAILED', 'a pack cannot be read', { cause: error, facts: { series: this.seriesUid, segment, damaged } })
     } finally {
       this.#letGo()
     }
+  }
+
+  isOpen (segment: number): boolean {
+    return this.#descriptors.has(segment)
+  }
+
+  /** Opens a segment for whoever holds the pack: from then on it can be read, even should the pack be removed. */
+  async open (segment: number): Promise<void> {
+    await this.#file(segment)
   }
 
   /** @returns false when the file isn't open, or the disk is behind, or anything is wrong that {@link read} will tell of */
@@ -285,7 +295,7 @@ export class Pack {
   }
 
   #add (object: PackedObject, segment: number, offset: number, length: number, { crc, receivedAt }: Seal): Stored {
-    if (this.#removed) throw new CapacityError('STORE_FAILED', 'the series was removed while it arrived', { facts: { series: this.seriesUid } })
+    if (this.#removed) throw this.#gone('the series was removed while it arrived')
     const stored: Stored = {
       studyUid: this.studyUid,
       seriesUid: this.seriesUid,
@@ -306,6 +316,10 @@ export class Pack {
     return stored
   }
 
+  #gone (message: string): CapacityError {
+    return new CapacityError('STORE_FAILED', message, { facts: { series: this.seriesUid, removed: true } })
+  }
+
   #file (segment: number, flags = 'r'): Promise<number> {
     let file = this.#files.get(segment)
     if (file === undefined) {
@@ -323,7 +337,7 @@ export class Pack {
 
   async #openSegment (segment: number, flags: string): Promise<number> {
     // By now the same path may lead to another pack.
-    if (this.#removed) throw new Error('the pack has been removed')
+    if (this.#removed) throw this.#gone('the pack has been removed')
     if (flags === CREATE) await mkdir(this.folder, { recursive: true })
     return await openFile(join(this.folder, segmentName(segment)), flags)
   }
@@ -335,6 +349,11 @@ export class Pack {
     if (file !== undefined) await closeFile(await file)
     if (!this.#removed) await rm(join(this.folder, segmentName(segment)), { force: true })
   }
+}
+
+/** Whether a read failed since its pack was removed meanwhile: whoever asks anew is given what there is now. */
+export function isRemoved (error: unknown): boolean {
+  return error instanceof CapacityError && error.facts.removed === true
 }
 
 /** Takes a pack's folder out of its place at once, so that another may come there, and removes it then. */
