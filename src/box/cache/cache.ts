@@ -97,6 +97,12 @@ export class Cache {
     return shelf.pack
   }
 
+  /** Whether something of this series is here. */
+  has (studyUid: string, seriesUid: string): boolean {
+    const shelf = this.#shelves.get(studyUid)?.get(seriesUid)
+    return shelf !== undefined && (shelf.filling || shelf.row.bytes > 0)
+  }
+
   /** Series of this study of which something is here. */
   seriesOf (studyUid: string): string[] {
     return [...this.#shelves.get(studyUid)?.entries() ?? []].filter(([, shelf]) => shelf.filling || shelf.row.bytes > 0).map(([uid]) => uid)
@@ -232,6 +238,7 @@ export class Cache {
   async close (): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking?.catch(() => {})
+    for (const { pack } of this.#all()) await pack?.close()
     this.#tryIndex(() => { this.#writeTouched() })
     this.#index.close()
   }
@@ -265,7 +272,9 @@ export class Cache {
   /** Lets go of the instance lists of packs that nobody has open: the index has them. */
   #unload (): void {
     for (const shelf of this.#all()) {
-      if (shelf.pack?.inUse === false && !shelf.filling && shelf.indexed) shelf.pack = undefined
+      if (shelf.pack?.inUse !== false || shelf.filling || !shelf.indexed) continue
+      void shelf.pack.close()
+      shelf.pack = undefined
     }
   }
 

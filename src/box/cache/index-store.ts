@@ -95,12 +95,15 @@ interface RawStudy { study_uid: string, complete: number, checked_at: number, st
 
 export class IndexStore {
   readonly #db: Database.Database
+  /** Asked with every request for a study or series. */
+  readonly #study: Database.Statement
   /** True when there was no usable index: the packs must be scanned. */
   readonly isNew: boolean
 
   constructor (path: string) {
     const found = openOrSetAside(path)
     this.#db = found.db
+    this.#study = this.#db.prepare('SELECT * FROM study WHERE study_uid = ?')
     this.isNew = found.isNew
   }
 
@@ -133,7 +136,7 @@ export class IndexStore {
   }
 
   study (studyUid: string): StudyRow | undefined {
-    const row = this.#db.prepare('SELECT * FROM study WHERE study_uid = ?').get(studyUid) as RawStudy | undefined
+    const row = this.#study.get(studyUid) as RawStudy | undefined
     return row && { studyUid, complete: row.complete === 1, checkedAt: row.checked_at, studyDate: row.study_date ?? undefined }
   }
 

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { CapacityError } from '#core/errors.ts'
+import { Lingering } from './lingering.ts'
 import { Pace } from './pace.ts'
 import { encodeRecordHead, RECORD_HEAD_BYTES } from './record.ts'
 import type { Stored } from './stored.ts'
@@ -26,11 +27,16 @@ export const SPILL_BYTES = 4 << 20
 const SHORT_READ_BYTES_MAX = 256 << 10
 
 const reading = new Pace()
+/** Packs that nobody holds, and whose files are still open. */
+const lingering = new Lingering()
 
 const openFile = promisify(open)
 const closeFile = promisify(close)
 const readFile = promisify(read)
 const syncFile = promisify(fdatasync)
+
+/** A pack of more files than this, which large objects make, closes them at once. */
+const LINGERING_FILES_MAX = 4
 
 /** A segment is made by the first append, never by a read; it is read through the same descriptor. */
 const CREATE = 'w+'
@@ -77,6 +83,7 @@ export class Pack {
   #nextSegment: number
   #users = 0
   #removed = false
+  #list: readonly Stored[] | undefined
 
   constructor (studyUid: string, seriesUid: string, folder: string, found: Iterable<Stored> = [], segments = 0) {
     this.studyUid = studyUid
@@ -167,7 +174,7 @@ export class Pack {
    *
    * @returns bytes read into `target`
    * @throws CapacityError STORE_FAILED: `damaged` when the file is absent, shorter than the index says, or
-   *   unreadable
+   *   unreadable; `removed` when the series was evicted or purged before its file had been opened
    */
   async read (segment: number, offset: number, target: Uint8Array, length = target.byteLength): Promise<number> {
     if (this.#readNow(segment, offset, target, length)) return length
@@ -182,12 +189,22 @@ export class Pack {
       }
       return done
     } catch (error) {
+      if (error instanceof CapacityError) throw error
       const { code } = error as NodeJS.ErrnoException
       const damaged = code === undefined || code === 'ENOENT' || code === 'EIO'
       throw new CapacityError('STORE_FAILED', 'a pack cannot be read', { cause: error, facts: { series: this.seriesUid, segment, damaged } })
     } finally {
       this.#letGo()
     }
+  }
+
+  isOpen (segment: number): boolean {
+    return this.#descriptors.has(segment)
+  }
+
+  /** Opens a segment for whoever holds the pack: from then on it can be read, even should the pack be removed. */
+  async open (segment: number): Promise<void> {
+    await this.#file(segment)
   }
 
   /** @returns false when the file isn't open, or the disk is behind, or anything is wrong that {@link read} will tell of */
@@ -221,7 +238,13 @@ export class Pack {
     return this.#removed
   }
 
-  /** Held by whoever reads or appends; the last to let go closes the files. */
+  /** In the order in which they came: one list for all readers until something changes. */
+  get list (): readonly Stored[] {
+    this.#list ??= [...this.instances.values()]
+    return this.#list
+  }
+
+  /** Held by whoever reads or appends; when the last one has let go, its files are closed soon. */
   use (): Disposable {
     this.#users++
     let held = true
@@ -240,20 +263,31 @@ export class Pack {
    */
   async remove (): Promise<void> {
     this.instances.clear()
+    this.#list = undefined
     this.bytes = 0
     this.#removed = true
     await discard(this.folder)
-    if (!this.inUse) await this.#closeFiles()
+    if (!this.inUse) await this.close()
+  }
+
+  /** Closes its files, unless somebody holds it. */
+  async close (): Promise<void> {
+    if (this.inUse) return
+    lingering.delete(this)
+    await this.#closeFiles()
   }
 
   /** A write or a read counts as a user: its file must not be closed, and its number given to another, meanwhile. */
   #letGo (): void {
-    if (--this.#users === 0) void this.#closeFiles()
+    if (--this.#users > 0) return
+    // Whatever is appended later goes into a fresh segment.
+    this.#tail = undefined
+    // Whoever asks for image after image comes back at once: opening a file costs more than reading one.
+    if (this.#removed || this.#files.size > LINGERING_FILES_MAX) void this.close()
+    else if (this.#files.size > 0) lingering.add(this)
   }
 
   async #closeFiles (): Promise<void> {
-    // Whatever is appended later goes into a fresh segment.
-    this.#tail = undefined
     const files = [...this.#files.values()]
     this.#files.clear()
     this.#descriptors.clear()
@@ -261,7 +295,7 @@ export class Pack {
   }
 
   #add (object: PackedObject, segment: number, offset: number, length: number, { crc, receivedAt }: Seal): Stored {
-    if (this.#removed) throw new CapacityError('STORE_FAILED', 'the series was removed while it arrived', { facts: { series: this.seriesUid } })
+    if (this.#removed) throw this.#gone('the series was removed while it arrived')
     const stored: Stored = {
       studyUid: this.studyUid,
       seriesUid: this.seriesUid,
@@ -277,8 +311,13 @@ export class Pack {
       receivedAt
     }
     this.instances.set(stored.sopInstanceUid, stored)
+    this.#list = undefined
     this.bytes += RECORD_HEAD_BYTES + length
     return stored
+  }
+
+  #gone (message: string): CapacityError {
+    return new CapacityError('STORE_FAILED', message, { facts: { series: this.seriesUid, removed: true } })
   }
 
   #file (segment: number, flags = 'r'): Promise<number> {
@@ -298,7 +337,7 @@ export class Pack {
 
   async #openSegment (segment: number, flags: string): Promise<number> {
     // By now the same path may lead to another pack.
-    if (this.#removed) throw new Error('the pack has been removed')
+    if (this.#removed) throw this.#gone('the pack has been removed')
     if (flags === CREATE) await mkdir(this.folder, { recursive: true })
     return await openFile(join(this.folder, segmentName(segment)), flags)
   }
@@ -310,6 +349,11 @@ export class Pack {
     if (file !== undefined) await closeFile(await file)
     if (!this.#removed) await rm(join(this.folder, segmentName(segment)), { force: true })
   }
+}
+
+/** Whether a read failed since its pack was removed meanwhile: whoever asks anew is given what there is now. */
+export function isRemoved (error: unknown): boolean {
+  return error instanceof CapacityError && error.facts.removed === true
 }
 
 /** Takes a pack's folder out of its place at once, so that another may come there, and removes it then. */

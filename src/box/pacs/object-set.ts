@@ -57,6 +57,20 @@ export class Given implements ObjectSet {
     return this.all[this.#place++]
   }
 
+  /**
+   * Opens the file of the first object, so that it is still there when the head of an answer has left.
+   *
+   * @returns false when it was removed meanwhile; anything else is told by whoever reads
+   */
+  async open (): Promise<boolean> {
+    const first = this.all[0]?.[0]
+    if (first === undefined) return false
+    const pack = this.pack(first.seriesUid)
+    if (pack.isOpen(first.segment)) return true
+    await pack.open(first.segment).catch(() => {})
+    return !pack.removed
+  }
+
   completeness (): Completeness {
     return this.#completeness
   }
@@ -111,12 +125,13 @@ export class Following implements ObjectSet {
   async ready (): Promise<void> {
     const { series } = this.#target
     while (!this.#retrieve.isDone(series)) {
+      if (this.#retrieve.cancelled) break
       if (this.#look() && !this.#waitsForAll) return
       await this.#retrieve.arrivals.news(this.#signal)
       this.#signal.throwIfAborted()
     }
     // Should the PACS not be there to say whether it still has what is held, that is another matter.
-    if (this.#look()) return
+    if (!this.#retrieve.cancelled && this.#look()) return
     throw this.#retrieve.failure(series) ?? this.#nothing()
   }
 

@@ -131,6 +131,11 @@ export class StudyRetrieve {
     for (const { hold } of this.#packs.values()) hold[Symbol.dispose]()
   }
 
+  /** It was cancelled: what it has brought is no answer to anybody who waits. */
+  get cancelled (): boolean {
+    return this.#abort.signal.aborted
+  }
+
   /** Nobody reads any more: the PACS is told (C-CANCEL). */
   cancel (): void {
     this.#abort.abort(new PeerError('CANCELLED', 'nobody reads this study any more'))

@@ -38,6 +38,10 @@ export class Supply {
     this.#now = parts.now ?? Date.now
   }
 
+  /** Studies that are being forgotten: whoever comes for one waits, and is given what the PACS has then. */
+  readonly #purges = new Map<string, Promise<void>>()
+  #closing = false
+
   /** How many requests the packs could answer, and how many had to ask the PACS. */
   readonly reads = { held: 0, retrieved: 0 }
 
@@ -62,10 +66,19 @@ export class Supply {
   async open (target: Target, signal: AbortSignal, preference: readonly string[] = []): Promise<ObjectSet> {
     while (true) {
       signal.throwIfAborted()
+      const purge = this.#purges.get(target.study)
+      if (purge !== undefined) {
+        await purge.catch(() => {})
+        continue
+      }
       const held = this.#held(target)
       if (held !== undefined) {
-        this.reads.held++
-        return held
+        if (await held.open()) {
+          this.reads.held++
+          return held
+        }
+        held.close()
+        continue
       }
       const found = this.#retrieves.get(target.study)
       if (found !== undefined && !found.retrieve.want(target.series)) {
@@ -80,6 +93,11 @@ export class Supply {
         return set
       } catch (error) {
         set.close()
+        // Taken away while this caller waited for it.
+        if (joined.retrieve.cancelled && !signal.aborted && !this.#closing) {
+          await joined.retrieve.settled
+          continue
+        }
         const stale = this.#staleInstead(target, error)
         if (stale === undefined) throw error
         return stale
@@ -96,6 +114,18 @@ export class Supply {
 
   /** Forgets a study, for instance since its report was withdrawn: what is on its way as well. */
   async purge (studyUid: string): Promise<void> {
+    const earlier = this.#purges.get(studyUid)
+    const purge = this.#purge(studyUid, earlier)
+    this.#purges.set(studyUid, purge)
+    try {
+      await purge
+    } finally {
+      if (this.#purges.get(studyUid) === purge) this.#purges.delete(studyUid)
+    }
+  }
+
+  async #purge (studyUid: string, earlier: Promise<void> | undefined): Promise<void> {
+    await earlier?.catch(() => {})
     const found = this.#retrieves.get(studyUid)
     found?.retrieve.cancel()
     await found?.retrieve.settled
@@ -120,6 +150,7 @@ export class Supply {
 
   /** Cancels what is under way and waits until it has settled. */
   async close (): Promise<void> {
+    this.#closing = true
     const all = [...this.#retrieves.values()]
     for (const { retrieve, timer } of all) {
       clearTimeout(timer)
@@ -129,11 +160,11 @@ export class Supply {
   }
 
   /** What the packs have and nothing speaks against. */
-  #held (target: Target): ObjectSet | undefined {
+  #held (target: Target): Given | undefined {
     const { cache } = this.#parts
     const { study, series, instance } = target
     if (series !== undefined && instance !== undefined) {
-      if (!cache.seriesOf(study).includes(series)) return undefined
+      if (!cache.has(study, series)) return undefined
       const pack = cache.pack(study, series)
       const stored = pack.instances.get(instance)
       return stored && new Given(cache, [pack], [[stored]], { state: 'complete', held: 1, expected: 1 })
@@ -144,13 +175,13 @@ export class Supply {
     return this.#complete(target, row?.complete === true)
   }
 
-  #complete ({ study, series }: Target, studyComplete: boolean): ObjectSet | undefined {
+  #complete ({ study, series }: Target, studyComplete: boolean): Given | undefined {
     const { cache } = this.#parts
     if (series === undefined && !studyComplete) return undefined
     const uids = series === undefined ? cache.seriesOf(study) : [series]
     if (uids.length === 0 || uids.some(uid => cache.completeness(study, uid)?.state !== 'complete')) return undefined
     const packs = uids.map(uid => cache.pack(study, uid))
-    const all = packs.map(pack => [...pack.instances.values()])
+    const all = packs.map(pack => pack.list)
     const count = all.reduce((sum, list) => sum + list.length, 0)
     return new Given(cache, packs, all, { state: 'complete', held: count, expected: count })
   }

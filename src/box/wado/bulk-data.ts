@@ -6,7 +6,6 @@
  * of which a range may be wanted.
  */
 
-import type { OutgoingHttpHeaders } from 'node:http'
 import { crc32 } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
@@ -19,13 +18,13 @@ import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
+import { beginAnswer, sendBody } from './answer.ts'
 import type { DescribeParts } from './describe.ts'
 import { framesIn, rangesOf, serveFrames } from './frames.ts'
 import { losesPixels } from './makeable.ts'
 import { instanceHead } from './metadata.ts'
 import { acceptParameter, hangUp } from './objects.ts'
-import { Outlet } from './outlet.ts'
-import { CACHE_CONTROL, sendRepresentation, validatorsOf, varying, writePieces, type Piece } from './representation.ts'
+import { sendRepresentation, validatorsOf, writePieces, type Piece } from './representation.ts'
 import { valueSource, type ValueSource } from './value-source.ts'
 
 const PIXEL_DATA = '7FE00010'
@@ -88,20 +87,13 @@ export async function serveAllBulkData (parts: DescribeParts, request: FastifyRe
     if (next.done === true) throw new RequestError('BULKDATA_UNKNOWN', 'nothing of this is bulk data')
     const boundary = newBoundary()
     const partial = set.completeness().state === 'partial'
-    reply.hijack()
-    reply.raw.writeHead(partial ? 206 : 200, {
-      ...reply.getHeaders(),
-      'content-type': contentType(boundary, next.value.inner),
-      'cache-control': CACHE_CONTROL,
-      vary: varying(reply),
-      ...partial && { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` }
-    } as OutgoingHttpHeaders)
-    if (request.method === 'HEAD') {
-      reply.raw.end()
-      return
-    }
-    const out = new Outlet(reply.raw)
-    try {
+    const isBegun = beginAnswer(reply, {
+      status: partial ? 206 : 200,
+      type: contentType(boundary, next.value.inner),
+      ...partial && { headers: { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` } }
+    })
+    if (!isBegun) return
+    await sendBody(reply, async out => {
       for (let first = true; next.done !== true; first = false) {
         const { type, location, pieces } = next.value
         await writePieces(set, out, [partHead(boundary, { 'Content-Type': type, 'Content-Location': location }, first), ...pieces])
@@ -109,10 +101,7 @@ export async function serveAllBulkData (parts: DescribeParts, request: FastifyRe
       }
       if (partial || set.completeness().state === 'complete') out.end(closing(boundary))
       else out.cut(new Error(`incomplete: ${sayCompleteness(set.completeness())}`))
-    } catch (error) {
-      if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-      out.cut(error as Error)
-    }
+    })
   } finally {
     set.close()
   }

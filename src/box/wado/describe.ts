@@ -21,11 +21,12 @@ import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
+import { CACHE_CONTROL, varying } from './answer.ts'
 import { CodedOut, codingFor } from './coded-out.ts'
 import { instanceHead, instanceMetadata, type BulkDataUri, type SeriesMetadata } from './metadata.ts'
 import { acceptParameter, hangUp, type ObjectParts } from './objects.ts'
 import { Outlet } from './outlet.ts'
-import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, validatorsOf, varying } from './representation.ts'
+import { saidUnchanged, sendRepresentation, setValidators, validatorsOf } from './representation.ts'
 
 export interface DescribeParts extends ObjectParts {
   readonly metadata: SeriesMetadata

@@ -4,15 +4,14 @@
  * Source: RFC 9110 §9.3.2: what would only be known while the answer is made may be left out.
  */
 
-import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
 import type { Level } from '#standards/dicomweb/query-levels.ts'
 import { levelKeys, type Query } from '../pacs/query.ts'
 import type { Target } from '../pacs/object-set.ts'
+import { beginAnswer } from './answer.ts'
 import type { Gate } from './gate.ts'
 import { hangUp } from './objects.ts'
-import { CACHE_CONTROL, varying } from './representation.ts'
 
 export interface ExistenceParts {
   readonly query: Pick<Query, 'answers'>
@@ -29,7 +28,5 @@ export async function serveExistence ({ query, gate }: ExistenceParts, request: 
   void answers.return(undefined).catch(() => {})
   if (done === true) throw new RequestError(({ STUDY: 'STUDY_UNKNOWN', SERIES: 'SERIES_UNKNOWN', IMAGE: 'INSTANCE_UNKNOWN' } as const)[level], 'the PACS has no such thing', { facts: { study, series, instance } })
   // An entry of the body's length would say that it is empty.
-  reply.hijack()
-  reply.raw.writeHead(200, { ...reply.getHeaders(), 'cache-control': CACHE_CONTROL, vary: varying(reply) } as OutgoingHttpHeaders)
-  reply.raw.end()
+  beginAnswer(reply, {})
 }

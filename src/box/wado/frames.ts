@@ -5,7 +5,6 @@
  */
 
 import assert from 'node:assert/strict'
-import type { OutgoingHttpHeaders } from 'node:http'
 import { crc32 } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RequestError } from '#core/errors.ts'
@@ -13,18 +12,19 @@ import { firstText } from '#standards/dicom/dataset.ts'
 import { mapFrames, type Range } from '#standards/dicom/frames.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { choose, objectAccept, parseAccept, type MediaRange } from '#standards/dicomweb/accept.ts'
-import { validatorHeaders, type Validators } from '#standards/dicomweb/conditional.ts'
+import type { Validators } from '#standards/dicomweb/conditional.ts'
 import { frameOffers, type FrameOffer } from '#standards/dicomweb/frame-media.ts'
 import { closing, contentType, newBoundary, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Held, PixelPool } from '../pixels/pool.ts'
 import type { TranscodedFrame } from '../pixels/transcode-frame.ts'
+import { beginAnswer, sendBody } from './answer.ts'
 import { codeFrame, startAhead } from './coded-frames.ts'
-import { losesPixels, makeable } from './makeable.ts'
+import { frameTable, makeableOf, rememberFrames, type Makeable } from './frame-table.ts'
+import { losesPixels } from './makeable.ts'
 import { acceptParameter, hangUp, sendSet, type ObjectParts } from './objects.ts'
-import { Outlet } from './outlet.ts'
-import { CACHE_CONTROL, saidUnchanged, sendRepresentation, validatorsOf, varying, type StoredPiece } from './representation.ts'
+import { saidUnchanged, sendRepresentation, validatorsOf, type StoredPiece } from './representation.ts'
 import { bytesOf } from './send.ts'
 import { openImage, type StoredImage } from './stored-image.ts'
 
@@ -41,14 +41,15 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
   try {
     const begun = await set.next() as readonly Stored[]
     const [stored] = begun
+    if (await sentFromTable(set, stored, reply, ranges, frames)) return
     const image = await openImage(set, stored)
     if (image === undefined) throw unknown(stored)
     try {
       assertCounted(image, frames, stored)
-      const offer = offerFor(stored, image, ranges, frames.length === 1)
+      const offer = offerFor(stored, makeableOf(stored, image), ranges, frames.length === 1)
       // The national samples ask for frames as application/dicom: they get the object that holds them.
       if (offer === undefined) await sendSet({ set, accept: acceptOf(ranges, stored), grant, pixels: parts.pixels, signal, begun }, reply)
-      else if (offer.asStored) await sendFrames(set, stored, reply, offer, frames, frames.map(placesOf(image)))
+      else if (offer.asStored) await sendFrames(set, stored, reply, offer, frames, frames.map(remembered(stored, image)))
       else await sendMade(parts.pixels, { set, stored, image, offer, signal }, reply, frames)
     } finally {
       image.frames?.close()
@@ -58,10 +59,34 @@ export async function serveFrames (parts: ObjectParts, request: FastifyRequest, 
   }
 }
 
-function offerFor (stored: Stored, { frames }: StoredImage, ranges: readonly MediaRange[], single: boolean): FrameOffer | undefined {
-  // One frame at a time: how many there are limits nothing here.
-  const made = frames === undefined ? [] : makeable(stored.transferSyntaxUid, frames.format, 1)
-  return choose(ranges, frameOffers({ stored: stored.transferSyntaxUid, makeable: made, loses: losesPixels, single }))
+/** @returns false when it isn't known where they lie, or they don't leave as they are stored */
+async function sentFromTable (set: ObjectSet, stored: Stored, reply: FastifyReply, ranges: readonly MediaRange[], frames: readonly number[]): Promise<boolean> {
+  const table = frameTable(stored)
+  if (table === undefined) return false
+  assertCounted(table, frames, stored)
+  const offer = offerFor(stored, table.makeable, ranges, frames.length === 1)
+  if (offer?.asStored !== true) return false
+  await sendFrames(set, stored, reply, offer, frames, frames.map(frame => table.ranges[frame - 1]))
+  return true
+}
+
+interface Chosen { readonly offer: FrameOffer | undefined }
+
+/** By what is accepted, for as long as that is remembered. */
+const chosen = new WeakMap<readonly MediaRange[], Map<Makeable, Map<string, Chosen>>>()
+
+function offerFor ({ transferSyntaxUid: stored }: Stored, makeable: Makeable, ranges: readonly MediaRange[], single: boolean): FrameOffer | undefined {
+  const key = single ? stored : `${stored} several`
+  let byMakeable = chosen.get(ranges)
+  if (byMakeable === undefined) chosen.set(ranges, byMakeable = new Map())
+  let byStored = byMakeable.get(makeable)
+  if (byStored === undefined) byMakeable.set(makeable, byStored = new Map())
+  let found = byStored.get(key)
+  if (found === undefined) {
+    found = { offer: choose(ranges, frameOffers({ stored, makeable: makeable.syntaxes, loses: losesPixels, single })) }
+    byStored.set(key, found)
+  }
+  return found.offer
 }
 
 /** @throws RequestError ACCEPT_UNSUPPORTED, telling what the frames are held in */
@@ -91,13 +116,18 @@ export async function rangesOf (set: ObjectSet, stored: Stored, head: DicomJson,
 }
 
 /** @throws RequestError FRAME_UNKNOWN */
-function assertCounted ({ count }: StoredImage, frames: readonly number[], stored: Stored): void {
+function assertCounted ({ count }: Pick<StoredImage, 'count'>, frames: readonly number[], stored: Stored): void {
   const beyond = frames.find(frame => !(frame >= 1 && frame <= count))
   if (beyond !== undefined) throw unknown(stored, beyond, count)
 }
 
-function placesOf ({ ranges, failure }: StoredImage): (frame: number) => readonly Range[] {
-  if (ranges !== undefined) return ranges
+/** Where each frame lies, which is remembered. */
+function remembered (stored: Stored, image: StoredImage): (frame: number) => readonly Range[] {
+  const { ranges, failure } = image
+  if (ranges !== undefined) {
+    rememberFrames(stored, image)
+    return ranges
+  }
   throw failure ?? new RequestError('NOT_OFFERED', 'the frames of this object cannot be given alone')
 }
 
@@ -125,20 +155,8 @@ async function sendMade (pixels: PixelPool, { set, stored, image, offer: { type,
       return
     }
     const boundary = newBoundary()
-    reply.hijack()
-    reply.raw.writeHead(200, {
-      ...reply.getHeaders(),
-      'content-type': contentType(boundary, inner),
-      'cache-control': CACHE_CONTROL,
-      vary: varying(reply),
-      ...validatorHeaders(validators)
-    } as OutgoingHttpHeaders)
-    if (reply.request.method === 'HEAD') {
-      reply.raw.end()
-      return
-    }
-    const out = new Outlet(reply.raw)
-    try {
+    if (!beginAnswer(reply, { type: contentType(boundary, inner), validators })) return
+    await sendBody(reply, async out => {
       for (let frame: IteratorResult<Held<TranscodedFrame>, undefined> = first, place = 0; frame.done !== true; frame = await made.next(), place++) {
         const { output: { pixels }, release } = frame.value
         const head = partHead(boundary, { 'Content-Type': `${inner}; transfer-syntax=${to}`, 'Content-Length': String(pixels.length) }, place === 0)
@@ -147,10 +165,7 @@ async function sendMade (pixels: PixelPool, { set, stored, image, offer: { type,
         release()
       }
       out.end(closing(boundary))
-    } catch (error) {
-      if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-      out.cut(error as Error)
-    }
+    })
   } finally {
     lane.close()
     await made.return(undefined)

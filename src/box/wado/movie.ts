@@ -10,11 +10,12 @@ import { firstText } from '#standards/dicom/dataset.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
 import { validatorHeaders } from '#standards/dicomweb/conditional.ts'
 import { GIF_END } from '#standards/pixels/picture-file.ts'
+import { CACHE_CONTROL, varying } from './answer.ts'
 import { Outlet } from './outlet.ts'
 import { makePicture, pictureName } from './picture.ts'
 import type { PictureSource } from './picture-source.ts'
 import type { Asked } from './rendered-as.ts'
-import { CACHE_CONTROL, saidUnchanged, validatorsOf, varying } from './representation.ts'
+import { saidUnchanged, validatorsOf } from './representation.ts'
 
 /** For objects that say nothing of time: slices of a volume, that one wants to see one by one. In milliseconds. */
 const FRAME_MS_DEFAULT = 100

@@ -6,11 +6,9 @@
  */
 
 import assert from 'node:assert/strict'
-import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerError } from '#core/errors.ts'
 import { objectAccept, parseAccept, wishedSyntaxes, type ObjectAccept } from '#standards/dicomweb/accept.ts'
-import { validatorHeaders } from '#standards/dicomweb/conditional.ts'
 import { closing, contentType, newBoundary } from '#standards/dicomweb/multipart.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
@@ -18,12 +16,15 @@ import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import type { Supply } from '../pacs/supply.ts'
 import type { PixelPool } from '../pixels/pool.ts'
 import type { Ins } from '#standards/dicom/ins.ts'
+import { beginAnswer, sendBody } from './answer.ts'
+import { factsOf } from './batch-facts.ts'
 import type { Gate, Grant } from './gate.ts'
 import { insRewrite, insTag } from './ins.ts'
-import { Outlet } from './outlet.ts'
-import { CACHE_CONTROL, saidUnchanged, sendRepresentation, setValidators, validatorsOf, varying } from './representation.ts'
-import { bodyBytes, rewritten, sendLeaving, sendObjects, type Rewritten, type SendOptions } from './send.ts'
+import { saidUnchanged, sendRepresentation, setValidators, validatorsOf } from './representation.ts'
+import { bodyBytes, rewritten, sendLeaving, sendObjects, sentWhole, type Rewritten, type SendOptions } from './send.ts'
 import { Transcoder, type Leaving } from './transcode.ts'
+
+const DICOM = 'application/dicom'
 
 export interface ObjectParts {
   readonly supply: Pick<Supply, 'open' | 'holds'>
@@ -35,7 +36,7 @@ export interface ObjectParts {
 /** Answers one WADO-RS request for objects. */
 export async function serveObjects ({ supply, gate, pixels }: ObjectParts, request: FastifyRequest, reply: FastifyReply, target: Target): Promise<void> {
   const grant = await gate.admit(request.headers, target)
-  const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), 'application/dicom', target.instance !== undefined)
+  const accept = objectAccept(parseAccept(request.headers.accept, acceptParameter(request)), DICOM, target.instance !== undefined)
   const signal = hangUp(reply)
   const set = await supply.open(target, signal, wishedSyntaxes(accept))
   try {
@@ -74,43 +75,34 @@ export async function sendSet ({ set, accept, grant: { ins }, pixels, signal, be
   }
 }
 
-async function sendMultipart (set: Acceptable, reply: FastifyReply, options: Omit<SendOptions, 'boundary'>, all: ObjectSet['all']): Promise<void> {
+async function sendMultipart (set: Acceptable, reply: FastifyReply, { rewrite, transcoder, first }: Omit<SendOptions, 'boundary'>, all: ObjectSet['all']): Promise<void> {
   const boundary = newBoundary()
-  const known = all !== undefined && options.rewrite === undefined && all.every(batch => batch.every(stored => options.transcoder.stays(stored)))
+  const known = all !== undefined && rewrite === undefined && all.every(batch => factsOf(batch).kinds.every(stored => transcoder.stays(stored)))
   const partial = set.completeness().state === 'partial'
   const validators = known && !partial ? setValidators(all, 'o') : undefined
   if (validators !== undefined && saidUnchanged(reply.request, reply, validators)) return
-  reply.hijack()
-  reply.raw.writeHead(partial ? 206 : 200, {
-    ...reply.getHeaders(),
-    'content-type': contentType(boundary, 'application/dicom'),
-    'cache-control': CACHE_CONTROL,
-    vary: varying(reply),
-    ...validators !== undefined && validatorHeaders(validators),
-    ...known && { 'content-length': bodyBytes(boundary, all) },
-    ...partial && { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` }
-  } as OutgoingHttpHeaders)
-  if (reply.request.method === 'HEAD') {
-    reply.raw.end()
-    return
-  }
-  const out = new Outlet(reply.raw)
-  try {
-    await sendObjects(set, out, { boundary, ...options })
+  const isBegun = beginAnswer(reply, {
+    status: partial ? 206 : 200,
+    type: contentType(boundary, DICOM),
+    validators,
+    ...known && { bytes: bodyBytes(boundary, all) },
+    ...partial && { headers: { warning: `299 drimbox "${sayCompleteness(set.completeness())}"` } }
+  })
+  if (!isBegun) return
+  await sendBody(reply, async out => {
+    if (known && await sentWhole(set, out, boundary, all)) return
+    await sendObjects(set, out, { boundary, rewrite, transcoder, first })
     const completeness = set.completeness()
     if (completeness.state === 'complete' || partial) out.end(closing(boundary))
     else out.cut(new Error(`incomplete: ${sayCompleteness(completeness)}`))
     if (completeness.state !== 'complete') reply.log.warn({ code: 'PACS_INCOMPLETE', ...completeness }, 'a study or series is incomplete')
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
-  }
+  })
 }
 
 /** One object as it is stored, but for its INS. */
 async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, head: Rewritten | undefined, ins: Ins | undefined): Promise<void> {
   await sendRepresentation(reply.request, reply, set, {
-    type: `application/dicom; transfer-syntax=${stored.transferSyntaxUid}`,
+    type: `${DICOM}; transfer-syntax=${stored.transferSyntaxUid}`,
     pieces: [...head?.pieces ?? [], { stored, offset: head?.replaced ?? 0, length: stored.length - (head?.replaced ?? 0) }],
     validators: validatorsOf(stored, ins === undefined ? 'o' : `o${insTag(ins)}`)
   })
@@ -118,25 +110,11 @@ async function sendSingle (set: ObjectSet, reply: FastifyReply, stored: Stored, 
 
 /** One object that is made anew: how long it will be is known only once it has left. */
 async function sendMade (reply: FastifyReply, leaving: Leaving): Promise<void> {
-  reply.hijack()
-  reply.raw.writeHead(200, {
-    ...reply.getHeaders(),
-    'content-type': `application/dicom; transfer-syntax=${leaving.transferSyntaxUid}`,
-    'cache-control': CACHE_CONTROL,
-    vary: varying(reply)
-  } as OutgoingHttpHeaders)
-  if (reply.request.method === 'HEAD') {
-    reply.raw.end()
-    return
-  }
-  const out = new Outlet(reply.raw)
-  try {
+  if (!beginAnswer(reply, { type: `${DICOM}; transfer-syntax=${leaving.transferSyntaxUid}` })) return
+  await sendBody(reply, async out => {
     await sendLeaving(out, leaving)
     out.end()
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
-  }
+  })
 }
 
 /** Lets through only what the caller accepts; says so with a status while that is still possible. */
@@ -153,9 +131,9 @@ class Acceptable implements ObjectSet {
 
   /** @throws RequestError ACCEPT_UNSUPPORTED when what is known already doesn't fit */
   async first (): Promise<Stored> {
-    for (const batch of this.#set.all ?? []) this.#check(batch)
+    for (const batch of this.#set.all ?? []) this.#check(factsOf(batch).kinds)
     this.#peeked ??= await this.#set.next()
-    this.#check(this.#peeked ?? [])
+    if (this.#set.all === undefined) this.#check(this.#peeked ?? [])
     const [stored] = this.#peeked ?? []
     assert(stored !== undefined, 'a set that is open has something to give')
     return stored
@@ -164,7 +142,7 @@ class Acceptable implements ObjectSet {
   async next (): Promise<readonly Stored[] | undefined> {
     const batch = this.#peeked ?? await this.#set.next()
     this.#peeked = undefined
-    if (batch !== undefined) this.#check(batch)
+    if (batch !== undefined && this.#set.all === undefined) this.#check(batch)
     return batch
   }
 

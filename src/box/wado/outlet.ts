@@ -28,21 +28,18 @@ export class Outlet {
   readonly #waiting = new Set<() => void>()
   #blocks = 0
   #largeBlocks = 0
+  /** Of what happens to the answer. Most have left before anybody must wait. */
+  #isTold = false
   readonly #stalledMs: number
+  #stalled: NodeJS.Timeout | undefined
 
   /** @param stalledMs after which a reader who takes nothing is cut off */
   constructor (response: ServerResponse, stalledMs: number = STALLED_MS) {
     this.#response = response
     this.#stalledMs = stalledMs
-    const wake = (): void => { for (const go of [...this.#waiting]) go() }
-    // The answer to a pipelined request has no socket yet, and isn't told when that closes.
-    const { socket } = response.req
-    socket.once('close', wake)
-    response.on('drain', wake).once('close', () => {
-      socket.off('close', wake)
-      largeBlocks -= this.#largeBlocks
-      this.#largeBlocks = 0
-      wake()
+    response.once('close', () => {
+      clearTimeout(this.#stalled)
+      this.#forgetLarge()
     })
   }
 
@@ -59,6 +56,32 @@ export class Outlet {
       if (this.#blocks < BLOCKS_PER_READER) return this.#newBlock()
       await this.#news()
     }
+  }
+
+  /**
+   * Sends a whole body that fits into one block, with the head of its answer, in one write.
+   *
+   * @param lay puts it there
+   * @returns false when no such block is to be had, or others must leave first: nothing has been done then
+   * @throws whatever `lay` throws; PeerError CANCELLED when the reader left meanwhile
+   */
+  async whole (bytes: number, lay: (block: Buffer) => Promise<void>): Promise<boolean> {
+    const response = this.#response
+    // The answer to a pipelined request has no socket before its turn comes, and may never get one.
+    if (response.socket === null || bytes > BLOCK_BYTES || (bytes > SMALL_BLOCK_BYTES && largeBlocks >= LARGE_BLOCKS_MAX)) return false
+    const block = this.#newBlock()
+    await lay(block)
+    if (this.closed) throw gone()
+    this.#stalled = setTimeout(() => { this.cut(gone()) }, this.#stalledMs).unref()
+    response.cork()
+    response.write(block.subarray(0, bytes))
+    response.end(() => {
+      clearTimeout(this.#stalled)
+      this.#free.push(block)
+      this.#release()
+    })
+    response.uncork()
+    return true
   }
 
   /** Gives a block back that hasn't been written. */
@@ -93,6 +116,7 @@ export class Outlet {
 
   /** The answer must not look whole. */
   cut (error: Error): void {
+    this.#forgetLarge()
     this.#response.destroy(error)
     // Before its turn has come, the answer to a pipelined request has nothing to destroy but this.
     this.#response.req.socket.destroy()
@@ -108,6 +132,7 @@ export class Outlet {
 
   /** Resolves when something has changed: a block has left, the reader takes more, or has gone. */
   async #news (): Promise<void> {
+    if (!this.#isTold) this.#beTold()
     await new Promise<void>(resolve => {
       const go = (): void => {
         clearTimeout(timer)
@@ -117,6 +142,23 @@ export class Outlet {
       const timer = setTimeout(() => { this.cut(gone()); go() }, this.#stalledMs).unref()
       this.#waiting.add(go)
     })
+  }
+
+  #beTold (): void {
+    this.#isTold = true
+    const wake = (): void => { for (const go of [...this.#waiting]) go() }
+    // The answer to a pipelined request has no socket yet, and isn't told when that closes.
+    const { socket } = this.#response.req
+    socket.once('close', wake)
+    this.#response.on('drain', wake).once('close', () => {
+      socket.off('close', wake)
+      wake()
+    })
+  }
+
+  #forgetLarge (): void {
+    largeBlocks -= this.#largeBlocks
+    this.#largeBlocks = 0
   }
 
   #release (): void {

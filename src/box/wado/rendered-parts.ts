@@ -17,11 +17,12 @@ import { categoryOf, EVERY_TYPE, renderedOffers, renderedTypes } from '#standard
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
+import { CACHE_CONTROL, varying } from './answer.ts'
 import { documentOf } from './document.ts'
 import { Outlet } from './outlet.ts'
 import { openSource } from './picture-source.ts'
 import { chosen, renderedAs, type Asked } from './rendered-as.ts'
-import { CACHE_CONTROL, varying, writePieces, type Representation } from './representation.ts'
+import { writePieces, type Representation } from './representation.ts'
 
 /** Renderings begun before their turn: enough for the workers of a box, and for a reader who keeps up. */
 const AHEAD_MAX = 4

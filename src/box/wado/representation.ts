@@ -5,17 +5,15 @@
  * Source: RFC 9110 §8.8, §9.3.2 (HEAD), §13, §14; DICOM PS3.18 §8.4.
  */
 
-import type { OutgoingHttpHeaders } from 'node:http'
 import { crc32 } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { contentRange, parseByteRange, type ByteRange } from '#standards/dicomweb/byte-range.ts'
-import { isNotModified, isSameState, validatorHeaders, type Validators } from '#standards/dicomweb/conditional.ts'
+import { isNotModified, isSameState, type Validators } from '#standards/dicomweb/conditional.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
-import { Outlet } from './outlet.ts'
-
-/** Patient data: for the caller's own cache alone, and asked for again before it is believed. */
-export const CACHE_CONTROL = 'private, no-cache'
+import { beginAnswer, sendBody } from './answer.ts'
+import { factsOf } from './batch-facts.ts'
+import type { Outlet } from './outlet.ts'
 
 /** Bytes of one stored object, to be sent as they lie there. */
 export interface StoredPiece {
@@ -53,20 +51,16 @@ export function validatorsOf ({ crc, length, receivedAt }: Stored, variant: stri
  * What identifies a multipart body of whole objects: weak, since its boundary differs each time.
  */
 export function setValidators (all: readonly (readonly Stored[])[], variant: string): Validators {
-  let crc = 0
+  const digests = Buffer.allocUnsafe(4 * all.length)
   let bytes = 0
   let modifiedAt = 0
-  const facts = Buffer.alloc(8)
-  for (const batch of all) {
-    for (const stored of batch) {
-      facts.writeUInt32LE(stored.crc, 0)
-      facts.writeUInt32LE(stored.length % 2 ** 32, 4)
-      crc = crc32(facts, crc)
-      bytes += stored.length
-      modifiedAt = Math.max(modifiedAt, stored.receivedAt)
-    }
+  for (const [place, batch] of all.entries()) {
+    const facts = factsOf(batch)
+    digests.writeUInt32LE(facts.digest, 4 * place)
+    bytes += facts.bytes
+    modifiedAt = Math.max(modifiedAt, facts.modifiedAt)
   }
-  return { etag: `W/"${crc.toString(16)}-${bytes.toString(36)}-${variant}"`, modifiedAt }
+  return { etag: `W/"${crc32(digests).toString(16)}-${bytes.toString(36)}-${variant}"`, modifiedAt }
 }
 
 /**
@@ -79,17 +73,8 @@ export function saidUnchanged (request: FastifyRequest, reply: FastifyReply, val
   const { headers } = request
   if (headers['if-none-match'] === undefined && headers['if-modified-since'] === undefined && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined) return false
   if (!isNotModified(headers, validators)) return false
-  reply.hijack()
-  reply.raw.writeHead(304, { ...reply.getHeaders(), ...validatorHeaders(validators), 'cache-control': CACHE_CONTROL, vary: varying(reply) } as OutgoingHttpHeaders)
-  reply.raw.end()
+  beginAnswer(reply, { status: 304, validators })
   return true
-}
-
-/** What an answer depends on besides its URL, with what others have said already. */
-export function varying (reply: FastifyReply, ...more: readonly string[]): string {
-  const before = reply.getHeader('vary')
-  const names = [...before === undefined ? [] : String(before).split(',').map(name => name.trim()), 'Accept', ...more]
-  return names.filter((name, place) => names.findIndex(other => other.toLowerCase() === name.toLowerCase()) === place).join(', ')
 }
 
 /** @throws RequestError PRECONDITION_FAILED, RANGE_UNSATISFIABLE; later failures cut the answer */
@@ -100,29 +85,41 @@ export async function sendRepresentation (request: FastifyRequest, reply: Fastif
   const { range: wanted } = request.headers
   const range = wanted !== undefined && !whole && request.method === 'GET' && isSameState(request.headers, validators) ? parseByteRange(wanted, bytes) : undefined
   const { from, end } = range ?? { from: 0, end: bytes }
-  reply.hijack()
-  reply.raw.writeHead(range === undefined ? 200 : 206, {
-    ...reply.getHeaders(),
-    ...headers,
-    'content-type': type,
-    'content-length': end - from,
-    ...!whole && { 'accept-ranges': 'bytes' },
-    'cache-control': CACHE_CONTROL,
-    vary: varying(reply),
-    ...validators !== undefined && validatorHeaders(validators),
-    ...range !== undefined && { 'content-range': contentRange(range, bytes) }
-  } as OutgoingHttpHeaders)
-  if (request.method === 'HEAD') {
-    reply.raw.end()
-    return
-  }
-  const out = new Outlet(reply.raw)
-  try {
+  const isBegun = beginAnswer(reply, {
+    status: range === undefined ? 200 : 206,
+    type,
+    bytes: end - from,
+    validators,
+    headers: {
+      ...headers,
+      ...!whole && { 'accept-ranges': 'bytes' },
+      ...range !== undefined && { 'content-range': contentRange(range, bytes) }
+    }
+  })
+  if (!isBegun) return
+  await sendBody(reply, async out => {
+    if (end - from > 0 && !pieces.some(isSwapped) && await out.whole(end - from, async block => { await layPieces(set, block, pieces, { from, end }) })) return
     await writePieces(set, out, pieces, { from, end })
     out.end()
-  } catch (error) {
-    if (!out.closed) reply.log.warn({ err: error }, 'an answer was cut')
-    out.cut(error as Error)
+  })
+}
+
+function isSwapped (piece: Piece): boolean {
+  return !(piece instanceof Uint8Array) && piece.swapped !== undefined
+}
+
+/** Puts what lies in `range` of all pieces together into one block. */
+async function layPieces (set: ObjectSet, block: Buffer, pieces: readonly Piece[], range: ByteRange): Promise<void> {
+  let start = 0
+  let at = 0
+  for (const piece of pieces) {
+    const from = Math.max(range.from - start, 0)
+    const end = Math.min(range.end - start, piece.length)
+    start += piece.length
+    if (from >= end) continue
+    const part = block.subarray(at, at += end - from)
+    if (piece instanceof Uint8Array) part.set(piece.subarray(from, end))
+    else await set.read(piece.stored, piece.offset + from, part)
   }
 }
 

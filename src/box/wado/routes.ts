@@ -8,6 +8,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseUid } from '#core/uid.ts'
 import { parseFrames } from '#standards/dicomweb/paths.ts'
+import { isRemoved } from '../cache/pack.ts'
 import { Resources } from '../http/resources.ts'
 import { serveAllBulkData, serveBulkData, serveInstancePixels } from './bulk-data.ts'
 import { openApiText, serveCapabilities, type CapabilityParts } from './capabilities.ts'
@@ -48,7 +49,13 @@ export function wadoRoutes (app: FastifyInstance, parts: WadoParts, resources: R
       method: READ,
       url,
       async handler (request, reply) {
-        await serve(request, reply)
+        try {
+          await serve(request, reply)
+        } catch (error) {
+          // Purged between being found and being read: the PACS says what there is now.
+          if (!isRemoved(error) || reply.sent || reply.raw.destroyed) throw error
+          await serve(request, reply)
+        }
         return reply
       }
     })

@@ -18,11 +18,11 @@ import { parseQido, qidoAnswer, warningHeader, type QidoRequest, type QueryStep 
 import { assertUtf8 } from '#standards/dicomweb/utf8.ts'
 import { LEVELS, UNIQUE_KEY, type Level } from '#standards/dicomweb/query-levels.ts'
 import type { Query } from '../pacs/query.ts'
+import { varying } from './answer.ts'
 import { CodedOut, codingFor } from './coded-out.ts'
 import type { Gate } from './gate.ts'
 import { acceptParameter, hangUp } from './objects.ts'
 import { Outlet } from './outlet.ts'
-import { varying } from './representation.ts'
 
 export interface SearchParts {
   readonly query: Pick<Query, 'answers'>

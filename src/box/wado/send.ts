@@ -8,6 +8,7 @@
 import { closing, partHead } from '#standards/dicomweb/multipart.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
+import { factsOf } from './batch-facts.ts'
 import { startAhead } from './coded-frames.ts'
 import type { Outlet } from './outlet.ts'
 import type { Leaving, Transcoder } from './transcode.ts'
@@ -43,17 +44,38 @@ function objectHead (boundary: string, { sopInstanceUid, length }: Stored, trans
   }, first)
 }
 
+/** Nothing but what is the same in the head of every object, whichever the boundary is. */
+const NOTHING = { sopInstanceUid: '', length: 0 } as Stored
+const HEAD_BYTES = objectHead('', NOTHING, '', false, true).length - String(NOTHING.length).length
+
 /** Bytes of the whole body, when all objects are known beforehand and leave as they are. */
 export function bodyBytes (boundary: string, all: readonly (readonly Stored[])[]): number {
   let bytes = closing(boundary).length
-  let first = true
+  let objects = 0
   for (const batch of all) {
-    for (const stored of batch) {
-      bytes += objectHead(boundary, stored, stored.transferSyntaxUid, first, true).length + stored.length
-      first = false
-    }
+    const facts = factsOf(batch)
+    objects += facts.count
+    bytes += facts.bytes + facts.uidChars + facts.syntaxChars + facts.lengthDigits + facts.count * (HEAD_BYTES + boundary.length)
   }
-  return bytes
+  // Before the first delimiter stands no line's end.
+  return objects === 0 ? bytes : bytes - 2
+}
+
+/**
+ * Sends one small object in one write.
+ *
+ * @returns false for any other set, and when that can't be done now
+ */
+export async function sentWhole (set: ObjectSet, out: Outlet, boundary: string, all: readonly (readonly Stored[])[]): Promise<boolean> {
+  if (all.length !== 1 || all[0].length !== 1) return false
+  const [[stored]] = all
+  const head = objectHead(boundary, stored, stored.transferSyntaxUid, true, true)
+  const end = closing(boundary)
+  return await out.whole(head.length + stored.length + end.length, async block => {
+    block.set(head)
+    await set.read(stored, 0, block.subarray(head.length, head.length + stored.length))
+    block.set(end, head.length + stored.length)
+  })
 }
 
 /** Writes every object of the set, without the end of the body: whether that may come, the caller decides. */

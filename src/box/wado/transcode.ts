@@ -47,16 +47,30 @@ export interface TranscoderParts {
 /** The sequence that the INS goes to lies in group 0010, within the first kilobytes of any object. */
 const INS_HEAD_BYTES = 64 << 10
 
+/** What can be said of all objects that are stored in one transfer syntax, before they are looked at. */
+interface Outlook {
+  /** Something that the caller accepts may come of them. */
+  readonly acceptable: boolean
+  /** They leave as they are stored, whatever they are, unless an INS must go into what is deflated. */
+  readonly stays: boolean
+}
+
+/** By what is accepted, then by the stored transfer syntax: most callers say the same with each request. */
+const known = new WeakMap<ObjectAccept, Map<string, Outlook>>()
+
 /** Choices and work for one request. To be closed. */
 export class Transcoder {
   readonly #parts: TranscoderParts
   #lane: Lane<BoxJobs> | undefined
-  /** By stored transfer syntax: whether such objects stay as they are, whatever they are. */
-  readonly #stay = new Map<string, boolean>()
+  readonly #outlooks: Map<string, Outlook>
   readonly #open = new Set<Frames>()
 
   constructor (parts: TranscoderParts) {
     this.#parts = parts
+    const { accept } = parts
+    let outlooks = known.get(accept)
+    if (outlooks === undefined) known.set(accept, outlooks = new Map())
+    this.#outlooks = outlooks
   }
 
   /** How many objects, or frames of one, are worked on before the first of them has left. */
@@ -67,21 +81,25 @@ export class Transcoder {
 
   /** Does this object leave as it is stored? Told without looking at it, so that most requests cost nothing. */
   stays (stored: Stored): boolean {
-    const { transferSyntaxUid } = stored
-    const isImage = mayHavePixels(stored)
-    const key = `${transferSyntaxUid} ${isImage}`
-    let stays = this.#stay.get(key)
-    if (stays === undefined) {
-      stays = this.#rank(transferSyntaxUid, isImage ? mightMake(transferSyntaxUid) : undefined)[0] === transferSyntaxUid && !this.#mustInflate(transferSyntaxUid)
-      this.#stay.set(key, stays)
-    }
-    return stays
+    return this.#outlook(stored).stays && !this.#mustInflate(stored.transferSyntaxUid)
   }
 
   /** @throws RequestError ACCEPT_UNSUPPORTED when nothing that the caller accepts can come of objects stored like this */
   check (stored: Stored): void {
+    if (!this.#outlook(stored).acceptable) throw unacceptable(stored)
+  }
+
+  #outlook (stored: Stored): Outlook {
     const { transferSyntaxUid } = stored
-    if (this.#rank(transferSyntaxUid, mayHavePixels(stored) ? mightMake(transferSyntaxUid) : undefined).length === 0) throw unacceptable(stored)
+    const isImage = mayHavePixels(stored)
+    const key = isImage ? transferSyntaxUid : `${transferSyntaxUid} without pixels`
+    let outlook = this.#outlooks.get(key)
+    if (outlook === undefined) {
+      const ranked = this.#rank(transferSyntaxUid, isImage ? mightMake(transferSyntaxUid) : undefined)
+      outlook = { acceptable: ranked.length > 0, stays: ranked[0] === transferSyntaxUid }
+      this.#outlooks.set(key, outlook)
+    }
+    return outlook
   }
 
   /**

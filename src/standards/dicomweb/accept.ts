@@ -61,10 +61,30 @@ const PARAMETERS_MAX = 16
  *   specific first, then in the order given
  * @throws RequestError ACCEPT_INVALID
  */
-export function parseAccept (header: string | readonly string[] | undefined, query?: string): readonly MediaRange[] {
+export function parseAccept (header: string | readonly string[] | undefined, query: string = ''): readonly MediaRange[] {
+  const text = typeof header === 'string' ? header : (header ?? []).join(',')
+  // No header holds a line's end.
+  const key = `${query}\n${text}`
+  let ranges = parsed.get(key)
+  if (ranges === undefined) {
+    ranges = parse(text, query)
+    if (key.length <= REMEMBERED_CHARS_MAX) {
+      if (parsed.size >= REMEMBERED_MAX) parsed.delete(parsed.keys().next().value as string)
+      parsed.set(key, ranges)
+    }
+  }
+  return ranges
+}
+
+/** Most callers say the same with each of their requests. A tenth of a megabyte, at most. */
+const REMEMBERED_MAX = 64
+const REMEMBERED_CHARS_MAX = 2048
+const parsed = new Map<string, readonly MediaRange[]>()
+
+function parse (header: string, query: string): readonly MediaRange[] {
   // A '+' that was not percent-encoded reaches us as a space: application/dicom+json.
-  const asked = parseRanges((query ?? '').replace(/\bdicom (json|xml)\b/g, 'dicom+$1'), 'query')
-  const accepted = parseRanges(typeof header === 'string' ? header : (header ?? []).join(','), 'header')
+  const asked = parseRanges(query.replace(/\bdicom (json|xml)\b/g, 'dicom+$1'), 'query')
+  const accepted = parseRanges(header, 'header')
   if (asked.length + accepted.length === 0) return [ANYTHING]
   return [...asked, ...accepted]
 }
@@ -93,6 +113,18 @@ export function choose<T extends Offer> (ranges: readonly MediaRange[], offers: 
  * @throws RequestError ACCEPT_UNSUPPORTED when no range allows this media type
  */
 export function objectAccept (ranges: readonly MediaRange[], mediaType: string, single: boolean = false): ObjectAccept {
+  const key = `${mediaType} ${single}`
+  let accepts = narrowed.get(ranges)
+  if (accepts === undefined) narrowed.set(ranges, accepts = new Map())
+  let accept = accepts.get(key)
+  if (accept === undefined) accepts.set(key, accept = narrow(ranges, mediaType, single))
+  return accept
+}
+
+/** For as long as the ranges themselves are remembered. */
+const narrowed = new WeakMap<readonly MediaRange[], Map<string, ObjectAccept>>()
+
+function narrow (ranges: readonly MediaRange[], mediaType: string, single: boolean): ObjectAccept {
   const forms: Offer[] = [{ type: 'multipart/related', inner: mediaType }]
   if (single) forms.push({ type: mediaType })
   for (const source of ['query', 'header'] as const) {

@@ -30,10 +30,15 @@ export function contentType (boundary: string, inner: string, extra: { readonly 
 
 /** What stands before a part's bytes: the delimiter, its headers, an empty line. */
 export function partHead (boundary: string, headers: Readonly<Record<string, string>>, first: boolean): Buffer {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  for (const line of lines) assert(!/[\r\n]/.test(line), 'a header is one line')
-  return Buffer.from([`${first ? '' : '\r\n'}--${boundary}`, ...lines, '', ''].join('\r\n'), 'latin1')
+  let text = first ? `--${boundary}\r\n` : `\r\n--${boundary}\r\n`
+  for (const [name, value] of Object.entries(headers)) {
+    assert(!LINE_END.test(value), 'a header is one line')
+    text += `${name}: ${value}\r\n`
+  }
+  return Buffer.from(`${text}\r\n`, 'latin1')
 }
+
+const LINE_END = /[\r\n]/
 
 /** What stands after the last part. Only whoever has sent everything may send it. */
 export function closing (boundary: string): Buffer {

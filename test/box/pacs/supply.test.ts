@@ -514,3 +514,46 @@ test('a study that is withdrawn in the middle of its retrieve is gone, on its wa
   await until(() => isQuiet(site))
   t.equal((await objectsOf(await ask(studyUrl(site)))).length, 15)
 })
+
+test('who waits for a study that is forgotten meanwhile is given what the PACS has then', async t => {
+  const site = await openRooms(t, [study])
+  const gate = site.sim.control.pauseSubOperations(0)
+  const reading = ask(studyUrl(site))
+  await gate.reached
+  const purged = site.pacs.supply.purge(study.studyUid)
+  gate.release()
+  await purged
+  const answer = await reading
+  t.equal(answer.status, 200)
+  t.equal((await objectsOf(answer)).length, 15)
+  t.ok(hasClosingDelimiter(answer))
+  await until(() => isQuiet(site))
+})
+
+test('a study that is forgotten between being found and being read is asked of the PACS again, or unknown', async t => {
+  const site = await openRooms(t, [study])
+  const { supply } = site.pacs
+  const stays = new AbortController().signal
+  // Series are forgotten one after the other: the first at once.
+  const [{ seriesUid, instances: [{ sopInstanceUid }] }] = study.series
+  const target = { study: study.studyUid, series: seriesUid, instance: sopInstanceUid }
+  await ask(studyUrl(site))
+  await until(() => isQuiet(site))
+  const pack = site.cache.pack(target.study, target.series)
+  await until(() => !pack.inUse)
+  await pack.close()
+  t.notOk(pack.isOpen(pack.list[0].segment))
+  const opening = supply.open(target, stays)
+  await supply.purge(study.studyUid)
+  const set = await opening
+  const [stored] = await set.next() ?? []
+  t.equal(stored?.sopInstanceUid, target.instance)
+  t.equal(await set.read(stored!, 0, Buffer.alloc(stored!.length)), stored!.length)
+  set.close()
+  t.equal(site.sim.control.seen.moves, 2, 'the PACS was asked again')
+
+  await until(() => isQuiet(site))
+  const answers = Promise.all([studyUrl(site), instanceUrl(site), `${instanceUrl(site)}/frames/1`].map(async url => await ask(url, url.includes('frames') ? { accept: 'application/octet-stream' } : {})))
+  await supply.purge(study.studyUid)
+  t.same((await answers).map(({ status }) => status), [200, 200, 200])
+})
