@@ -4,53 +4,20 @@
  * Each caller has a lane; lanes take turns, so that a study of a thousand images doesn't keep a
  * thumbnail waiting. A job begins when a worker and the budget have room for it: only then are its
  * bytes read, so that what waits takes no memory. Workers start when they are needed and end when
- * they have been idle for a while; one that crashes, hangs or grows is replaced, and the job that it
- * was at fails, naming the instance.
+ * they have been idle for a while, except the last: a new one takes 150 to 400 ms to its first picture.
+ * One that crashes, hangs or grows is replaced, and the job that it was at fails, naming the instance.
  */
 
 import { availableParallelism } from 'node:os'
 import { CapacityError, RequestError } from '#core/errors.ts'
 import type { Config } from '../config.ts'
-import type { InputOf, JobRegistry, OutputOf } from './job.ts'
+import type { JobRegistry, OutputOf } from './job.ts'
 import type { BoxJobs } from './jobs.ts'
+import { PoolLane, type Cost, type Lane, type Prepared, type Task, type Waiting } from './lane.ts'
 import { PixelWorker, type Done } from './pixel-worker.ts'
-
-export interface PixelPoolOptions {
-  /** Threads; 0 means one for each core. */
-  readonly workersMax: number
-  /** Of one frame: rows × columns. */
-  readonly framePixelsMax: number
-  /** Of all frames that are being worked on. */
-  readonly pixelsMax: number
-  /** Coded and decoded bytes on their way to a worker, in it, or not yet taken by the caller. */
-  readonly bytesMax: number
-  /** Callers at the same time, those that wait included. */
-  readonly lanesMax: number
-  readonly jobMs: number
-  readonly idleMs: number
-  /** JavaScript heap of one worker, in MB. */
-  readonly workerHeapMb: number
-  /** What a worker may still hold after a job, in bytes. */
-  readonly workerBytesMax: number
-  /** Called when a worker was lost over a job. */
-  readonly onLost?: (facts: { readonly instance: string, readonly job: string, readonly why: string }) => void
-}
+import { DEFAULTS, type PixelPoolOptions } from './pool-options.ts'
 
 const MEGA = 1 << 20
-
-const DEFAULTS: PixelPoolOptions = {
-  workersMax: 0,
-  // A whole-slide overview has some 60 million pixels, a digitised film 20.
-  framePixelsMax: 128 << 20,
-  pixelsMax: 256 << 20,
-  // Two of the largest mammograms, coded and decoded; 300 slices of a CT.
-  bytesMax: 192 << 20,
-  lanesMax: 256,
-  jobMs: 60_000,
-  idleMs: 30_000,
-  workerHeapMb: 64,
-  workerBytesMax: 384 << 20
-}
 
 /** The pool of one box, by its settings. */
 export function openPixelPool (config: Config['pixels'], onLost: NonNullable<PixelPoolOptions['onLost']>): PixelPool {
@@ -66,46 +33,6 @@ export function openPixelPool (config: Config['pixels'], onLost: NonNullable<Pix
   })
 }
 
-/** What a job needs while it is done. */
-export interface Cost {
-  /** What goes in and what will come out, in bytes. */
-  readonly bytes: number
-  /** Rows × columns of the frame. */
-  readonly pixels: number
-}
-
-export interface Prepared<Input> {
-  readonly input: Input
-  /** Buffers within `input` that are handed over instead of copied. */
-  readonly transfer?: readonly ArrayBuffer[]
-}
-
-export interface Task<R extends JobRegistry, N extends keyof R & string> {
-  readonly job: N
-  /** SOP Instance UID, told in errors. */
-  readonly instance: string
-  readonly cost: Cost
-  /** Called once there is room: reads the bytes. What it throws, the job throws. */
-  readonly prepare: () => Promise<Prepared<InputOf<R, N>>> | Prepared<InputOf<R, N>>
-}
-
-/** A result whose bytes count until it is released. */
-export interface Held<Output> {
-  readonly output: Output
-  release (): void
-}
-
-/** One caller's jobs, begun in the order in which they were given. */
-export interface Lane<R extends JobRegistry> {
-  /**
-   * @throws RequestError PIXELS_TOO_LARGE, PIXELS_UNREADABLE, and whatever the job or `prepare` throws;
-   *   the signal's reason once that has fired
-   */
-  run<N extends keyof R & string> (task: Task<R, N>): Promise<Held<OutputOf<R, N>>>
-  /** Gives up what is under way and releases what is held. */
-  close (): void
-}
-
 export interface PixelPoolState {
   readonly workers: number
   readonly busy: number
@@ -119,13 +46,6 @@ export interface PixelPoolState {
   /** Since the start: jobs done, and workers that were lost. */
   readonly done: number
   readonly lost: number
-}
-
-interface Waiting {
-  readonly task: Task<JobRegistry, string>
-  readonly lane: PoolLane
-  readonly resolve: (held: Held<unknown>) => void
-  readonly reject: (error: unknown) => void
 }
 
 interface Ready extends Waiting { readonly prepared: Prepared<unknown> }
@@ -340,6 +260,7 @@ export class PixelPool<R extends JobRegistry = BoxJobs> {
   #rest (worker: PixelWorker): void {
     this.#idleTimers.set(worker, setTimeout(() => {
       this.#idleTimers.delete(worker)
+      if (this.#workers.size === 1 && worker.bytes <= this.#options.restBytesMax) return
       this.#workers.delete(worker)
       void worker.end()
     }, this.#options.idleMs).unref())
@@ -351,76 +272,6 @@ export class PixelPool<R extends JobRegistry = BoxJobs> {
     this.#lost++
     this.#options.onLost?.({ instance, job, why: worker.lost as string })
   }
-}
-
-interface PoolSide {
-  readonly add: (waiting: Waiting) => void
-  readonly release: (bytes: number) => void
-  readonly leave: () => void
-}
-
-class PoolLane implements Lane<JobRegistry> {
-  readonly waiting: Waiting[] = []
-  /** Jobs begun, and results held. */
-  charged = 0
-  /** The caller has left, or has all it wanted. */
-  gone = false
-  #reason: unknown
-  readonly #signal: AbortSignal
-  readonly #pool: PoolSide
-  readonly #holds = new Set<() => void>()
-  readonly #rejects = new Set<(error: unknown) => void>()
-
-  constructor (signal: AbortSignal, pool: PoolSide) {
-    this.#signal = signal
-    this.#pool = pool
-    signal.addEventListener('abort', this.#aborted)
-  }
-
-  async run (task: Task<JobRegistry, string>): Promise<Held<never>> {
-    this.#signal.throwIfAborted()
-    if (this.gone) throw this.#reason
-    return await new Promise<Held<unknown>>((resolve, reject) => {
-      const done = <A extends unknown[]>(settle: (...args: A) => void) => (...args: A): void => {
-        this.#rejects.delete(reject)
-        settle(...args)
-      }
-      this.#rejects.add(reject)
-      this.#pool.add({ task, lane: this, resolve: done(resolve), reject: done(reject) })
-    }) as Held<never>
-  }
-
-  /** The result, whose bytes have been counted already. */
-  hold (output: unknown, bytes: number): Held<unknown> {
-    if (this.gone) return { output, release () {} }
-    const release = (): void => {
-      if (!this.#holds.delete(release)) return
-      this.charged--
-      this.#pool.release(bytes)
-    }
-    this.charged++
-    this.#holds.add(release)
-    return { output, release }
-  }
-
-  close (): void {
-    this.abandon(new CapacityError('BUSY', 'the lane is closed'))
-  }
-
-  /** What waits fails with `reason`; what a worker is at ends there, unheard. */
-  abandon (reason: unknown): void {
-    if (this.gone) return
-    this.gone = true
-    this.#reason = reason
-    this.#signal.removeEventListener('abort', this.#aborted)
-    this.waiting.length = 0
-    for (const reject of [...this.#rejects]) reject(reason)
-    this.#rejects.clear()
-    for (const release of [...this.#holds]) release()
-    this.#pool.leave()
-  }
-
-  readonly #aborted = (): void => { this.abandon(this.#signal.reason) }
 }
 
 function busy (message: string): CapacityError {

@@ -8,6 +8,7 @@ import { pictureFile, type PictureType } from '#standards/pixels/picture-file.ts
 import { pictureOf } from '#standards/pixels/picture.ts'
 import type { PixelFormat } from '#standards/pixels/pixel-format.ts'
 import type { Presentation } from '#standards/pixels/presentation.ts'
+import { Scratch } from '#standards/pixels/scratch.ts'
 import type { Profile, Rendering } from '#standards/dicomweb/rendering.ts'
 import { RequestError } from '#core/errors.ts'
 import { whole, type Outcome } from './job.ts'
@@ -24,10 +25,14 @@ export interface RenderInput {
   readonly piece?: { readonly first: boolean, readonly delayMs: number }
 }
 
+/** One for the thread: it does one job at a time. */
+const scratch = new Scratch()
+
 /** @throws RequestError as `decodeFrame` and `pictureOf` do */
 export async function render ({ coded, transferSyntaxUid, format, presentation, rendering, type, piece }: RenderInput): Promise<Outcome<Uint8Array>> {
-  const frame = await decodeFrame(coded, transferSyntaxUid, format)
-  const picture = pictureOf(frame, presentation, rendering)
+  scratch.begin()
+  const frame = await decodeFrame(coded, transferSyntaxUid, format, scratch.take)
+  const picture = pictureOf(frame, presentation, rendering, scratch.take)
   const icc = type === 'image/gif' ? undefined : profileFor(rendering.profile, picture.channels, presentation.icc)
   const file = whole(await pictureFile(picture, type, { quality: rendering.quality, ...icc && { icc }, ...piece && { piece } }))
   return { output: file, transfer: [file.buffer] }

@@ -2,7 +2,7 @@
  * Frames through the pixel workers and back, in their order, a few of them ahead of the caller.
  */
 
-import type { Held, Lane } from '../pixels/pool.ts'
+import type { Held, Lane } from '../pixels/lane.ts'
 import type { BoxJobs } from '../pixels/jobs.ts'
 import type { TranscodedFrame } from '../pixels/transcode-frame.ts'
 import { nativeBytes } from '#standards/pixels/frame-size.ts'

@@ -21,7 +21,8 @@ import { decodeNative } from './native.ts'
 import type { Frame, PixelFormat } from './pixel-format.ts'
 import { CODING } from './pixel-syntaxes.ts'
 import { decodeRle } from './rle.ts'
-import { cleanSamples, fitSamples, type Decoded } from './samples.ts'
+import { allocate, cleanSamples, fitSamples, type Decoded } from './samples.ts'
+import type { Allocate } from './scratch.ts'
 
 /**
  * Decodes one frame.
@@ -29,14 +30,15 @@ import { cleanSamples, fitSamples, type Decoded } from './samples.ts'
  * What comes out is described by its own format: samples side by side, colour as RGB where the codec
  * had transformed it (lossy JPEG of YCbCr, JPEG 2000 with RCT or ICT) and as stored where nothing was
  * transformed (YBR_FULL in RLE or JPEG-LS, PALETTE COLOR), unused bits cleared. The pixels are a
- * copy of their own.
+ * copy of their own, or lie in memory that `memory` gave.
  *
  * @param coded the bytes of the frame, its fragments joined; bytes after its end do no harm
  * @param transferSyntaxUid of the object; of a deflated data set, the frame is taken as inflated
+ * @param memory fresh unless said otherwise
  * @throws RequestError PIXELS_UNREADABLE, PIXELS_TOO_LARGE; ACCEPT_UNSUPPORTED for a transfer syntax
  *   that isn't decoded here (video, JPIP, JPEG XL)
  */
-export async function decodeFrame (coded: Uint8Array, transferSyntaxUid: string, { words, ...format }: PixelFormat): Promise<Frame> {
+export async function decodeFrame (coded: Uint8Array, transferSyntaxUid: string, { words, ...format }: PixelFormat, memory: Allocate = allocate): Promise<Frame> {
   const coding = CODING.get(transferSyntaxUid)
   if (coding === undefined) throw undecodable(transferSyntaxUid)
   assertFits(format)
@@ -51,16 +53,16 @@ export async function decodeFrame (coded: Uint8Array, transferSyntaxUid: string,
       return { pixels, format: { ...cleanSamples(pixels, format), planar: false } }
     }
     default:
-      return decodeCodestream(coded, format)
+      return decodeCodestream(coded, format, memory)
   }
 }
 
 /** The codestream tells what it is: writers have been seen to put one kind under the name of another. */
-async function decodeCodestream (coded: Uint8Array, format: PixelFormat): Promise<Frame> {
+async function decodeCodestream (coded: Uint8Array, format: PixelFormat, memory: Allocate): Promise<Frame> {
   const header = readCodestream(coded)
   assertSame(header, format)
   if (format.bitsAllocated === 1) throw unreadable('single bits in a codestream of samples')
-  const { decoded, photometric } = await decodeSamples(coded, header, format)
+  const { decoded, photometric } = await decodeSamples(coded, header, format, memory)
   const { bytes, bitsAllocated, bitsStored } = fitSamples(decoded, format)
   return {
     pixels: bytes,
@@ -68,17 +70,17 @@ async function decodeCodestream (coded: Uint8Array, format: PixelFormat): Promis
   }
 }
 
-async function decodeSamples (coded: Uint8Array, header: Header, format: PixelFormat): Promise<{ decoded: Decoded, photometric: string }> {
+async function decodeSamples (coded: Uint8Array, header: Header, format: PixelFormat, memory: Allocate): Promise<{ decoded: Decoded, photometric: string }> {
   switch (header.coding) {
     case 'jpeg-ls':
-      return { decoded: await decodeJpegLs(coded, header), photometric: format.photometric }
+      return { decoded: await decodeJpegLs(coded, header, memory), photometric: format.photometric }
     case 'jpeg-2000': {
       // RCT and ICT are undone by the decoder; without them, "YBR_RCT" is a slip for RGB.
       const isRgb = header.components === 3 && (header.colourTransform || format.photometric === 'YBR_RCT' || format.photometric === 'YBR_ICT')
-      return { decoded: await decodeJpeg2000(header), photometric: isRgb ? 'RGB' : format.photometric }
+      return { decoded: await decodeJpeg2000(header, memory), photometric: isRgb ? 'RGB' : format.photometric }
     }
     case 'jpeg':
-      return decodeJpeg(coded, header, format)
+      return decodeJpeg(coded, header, format, memory)
   }
 }
 
@@ -87,13 +89,13 @@ const EXTENDED = 1
 const PROGRESSIVE = 2
 const LOSSLESS = 3
 
-async function decodeJpeg (coded: Uint8Array, header: JpegHeader, format: PixelFormat): Promise<{ decoded: Decoded, photometric: string }> {
+async function decodeJpeg (coded: Uint8Array, header: JpegHeader, format: PixelFormat, memory: Allocate): Promise<{ decoded: Decoded, photometric: string }> {
   const { process, precision } = header
   if (process === LOSSLESS) return { decoded: decodeJpegLossless(coded, header), photometric: format.photometric }
   if (process === EXTENDED && precision === 12) return { decoded: decodeJpeg12(coded, header), photometric: format.photometric }
   if (precision === 8 && (process === BASELINE || process === EXTENDED || process === PROGRESSIVE)) {
     return {
-      decoded: await decodeJpeg8(coded, header, isYcc(header, format)),
+      decoded: await decodeJpeg8(coded, header, isYcc(header, format), memory),
       photometric: header.components === 3 ? 'RGB' : format.photometric
     }
   }

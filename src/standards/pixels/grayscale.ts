@@ -7,31 +7,35 @@
 import type { LookupTable } from './lookup-table.ts'
 import type { PixelFormat } from './pixel-format.ts'
 import type { Presentation } from './presentation.ts'
+import type { Allocate } from './scratch.ts'
 import type { StoredValues } from './stored-values.ts'
 import { between, lookedUp, windowed, type Brightness, type Window } from './voi.ts'
 
 /** Values of this many kinds are looked up in a table; of more kinds, each is computed. */
 const TABLE_MAX = 1 << 20
+/** A table for all the values that so many bits can hold costs less than looking for those that there are. */
+const BITS_TABLED = 12
 
 /**
  * @param window in place of what the object says
  * @returns one byte for each value
  */
-export function grayscale (values: StoredValues, format: PixelFormat, presentation: Presentation, window?: Window): Uint8Array {
+export function grayscale (values: StoredValues, format: PixelFormat, presentation: Presentation, window: Window | undefined, memory: Allocate): Uint8Array {
   const modality = modalityFunction(presentation.modality)
-  const [low, high] = rangeOf(values)
+  const [low, high] = format.bitsStored <= BITS_TABLED ? possibleRange(format) : rangeOf(values)
   const brightness = brightnessOf(values, format, presentation, modality, window)
   const grey = presentation.inverse
     ? (value: number) => 255 - Math.round(255 * brightness(modality(value)))
     : (value: number) => Math.round(255 * brightness(modality(value)))
-  const pixels = new Uint8Array(values.length)
+  const pixels = memory(values.length)
   if (high - low >= TABLE_MAX) {
     for (let at = 0; at < values.length; at++) pixels[at] = grey(values[at])
     return pixels
   }
   const table = new Uint8Array(high - low + 1)
   for (let value = low; value <= high; value++) table[value - low] = grey(value)
-  for (let at = 0; at < values.length; at++) pixels[at] = table[values[at] - low]
+  if (low === 0) for (let at = 0; at < values.length; at++) pixels[at] = table[values[at]]
+  else for (let at = 0; at < values.length; at++) pixels[at] = table[values[at] - low]
   return pixels
 }
 

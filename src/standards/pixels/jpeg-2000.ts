@@ -8,6 +8,7 @@ import type { Jpeg2000Header } from './codestream.ts'
 import { unreadable } from './frame-size.ts'
 import type { PixelFormat } from './pixel-format.ts'
 import type { Decoded } from './samples.ts'
+import { copyOf, type Allocate } from './scratch.ts'
 import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
 
 interface FrameInfo { width: number, height: number, bitsPerSample: number, componentCount: number, isSigned: boolean }
@@ -54,7 +55,7 @@ const RPCL = 2
 const PRECISION_MAX = 16
 
 /** @throws RequestError PIXELS_UNREADABLE, also for colour of more than 8 bits, which the codecs here get wrong */
-export async function decodeJpeg2000 (header: Jpeg2000Header): Promise<Decoded> {
+export async function decodeJpeg2000 (header: Jpeg2000Header, memory: Allocate): Promise<Decoded> {
   const { codestream, components, columns, rows, precision, reversible, colourTransform } = header
   if (precision > PRECISION_MAX) throw unreadable('JPEG 2000 samples of more bits than are decoded here', { precision })
   if (components > 1 && precision > 8) throw unreadable('JPEG 2000 colour of more than 8 bits', { precision })
@@ -62,7 +63,7 @@ export async function decodeJpeg2000 (header: Jpeg2000Header): Promise<Decoded> 
   const decode = (decoder: Decoder, stream: Uint8Array): Buffer => {
     decoder.getEncodedBuffer(stream.length).set(stream)
     decoder.decode()
-    const bytes = Buffer.from(decoder.getDecodedBuffer())
+    const bytes = copyOf(decoder.getDecodedBuffer(), memory)
     if (bytes.length !== rows * columns * components * bytesPerSample) throw unreadable('the codec gave another number of pixels', { bytes: bytes.length })
     return bytes
   }

@@ -8,6 +8,7 @@ import { EOI } from './jpeg-segments.ts'
 import { interleave } from './native.ts'
 import type { PixelFormat } from './pixel-format.ts'
 import type { Decoded } from './samples.ts'
+import { copyOf, type Allocate } from './scratch.ts'
 import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
 import type { JpegLsHeader } from './codestream.ts'
 
@@ -36,7 +37,7 @@ const codec = new WasmCodec<{ JpegLSDecoder: new () => Decoder, JpegLSEncoder: n
   '@cornerstonejs/codec-charls/wasmjs', '@cornerstonejs/codec-charls/wasm'
 )
 
-export function decodeJpegLs (coded: Uint8Array, header: JpegLsHeader): Promise<Decoded> {
+export function decodeJpegLs (coded: Uint8Array, header: JpegLsHeader, memory: Allocate): Promise<Decoded> {
   const { rows, columns, components, precision } = header
   const bytesPerSample = precision > 8 ? 2 : 1
   return codec.lend(({ JpegLSDecoder }) => withBound(new JpegLSDecoder(), decoder => {
@@ -45,7 +46,7 @@ export function decodeJpegLs (coded: Uint8Array, header: JpegLsHeader): Promise<
     buffer.set(coded)
     buffer.set(EOI, coded.length)
     decoder.decode()
-    const bytes = Buffer.from(decoder.getDecodedBuffer())
+    const bytes = copyOf(decoder.getDecodedBuffer(), memory)
     const byPlane = components > 1 && decoder.getInterleaveMode() === 0
     return {
       bytes: byPlane ? interleave(bytes, { rows, columns, samples: components, bitsAllocated: bytesPerSample * 8 }) : bytes,

@@ -11,6 +11,7 @@
 import type { JpegHeader } from './codestream.ts'
 import { unreadable } from './frame-size.ts'
 import type { Decoded } from './samples.ts'
+import { copyOf, type Allocate } from './scratch.ts'
 import { WasmCodec, withBound, type Bound } from './wasm-codec.ts'
 
 interface Decoder extends Bound {
@@ -30,13 +31,13 @@ const ADOBE = Buffer.from('ffd8ffee000e41646f626500640000000000', 'hex')
  * @param isYcc three components are YCbCr, which come out as RGB
  * @returns grey or three samples side by side
  */
-export function decodeJpeg8 (coded: Uint8Array, header: JpegHeader, isYcc: boolean): Promise<Decoded> {
+export function decodeJpeg8 (coded: Uint8Array, header: JpegHeader, isYcc: boolean, memory: Allocate): Promise<Decoded> {
   const { rows, columns, components } = header
   const plain = components === 3 ? withColour(coded, isYcc ? 1 : 0) : coded
   return codec.lend(({ JPEGDecoder }) => withBound(new JPEGDecoder(), decoder => {
     decoder.getEncodedBuffer(plain.length).set(plain)
     decoder.decode()
-    const bytes = Buffer.from(decoder.getDecodedBuffer())
+    const bytes = copyOf(decoder.getDecodedBuffer(), memory)
     if (bytes.length !== rows * columns * components) throw unreadable('the codec gave another number of pixels', { bytes: bytes.length })
     return { bytes, bytesPerSample: 1, precision: 8, lossy: true }
   }))

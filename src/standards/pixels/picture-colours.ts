@@ -9,6 +9,7 @@ import { RequestError } from '#core/errors.ts'
 import type { LookupTable } from './lookup-table.ts'
 import type { Frame, PixelFormat } from './pixel-format.ts'
 import type { Palette } from './presentation.ts'
+import { copyOf, type Allocate } from './scratch.ts'
 import { storedValues, type StoredValues } from './stored-values.ts'
 
 /** @returns red, green, blue for each value */
@@ -41,13 +42,13 @@ function bytesOf ({ entries, bits }: LookupTable): Uint8Array {
 /**
  * Frames of three samples, all of them there for each pixel.
  *
- * @returns red, green, blue for each pixel
+ * @returns red, green, blue for each pixel, in memory of its own
  * @throws RequestError RENDER_UNSUPPORTED for a photometric interpretation without known colours
  */
-export function trueColours (frame: Frame): Uint8Array {
+export function trueColours (frame: Frame, memory: Allocate): Uint8Array {
   const { format } = frame
   switch (format.photometric) {
-    case 'RGB': return eightBits(storedValues(frame), format)
+    case 'RGB': return copyOf(eightBits(storedValues(frame), format), memory)
     case 'YBR_FULL': case 'YBR_ICT': return fromYbr(eightBits(storedValues(frame), format))
     case 'YBR_RCT': return fromReversible(eightBits(storedValues(frame), format))
     case 'YBR_PARTIAL': return fromYbr(widened(eightBits(storedValues(frame), format)))

@@ -11,7 +11,9 @@ import { grayscale } from './grayscale.ts'
 import { drawOverlay } from './draw-overlay.ts'
 import type { Frame } from './pixel-format.ts'
 import type { Presentation } from './presentation.ts'
+import { allocate } from './samples.ts'
 import { scaled, type Picture, type Region } from './scale.ts'
+import type { Allocate } from './scratch.ts'
 import { storedValues } from './stored-values.ts'
 import type { Window } from './voi.ts'
 
@@ -40,27 +42,28 @@ export interface PictureOptions {
 const SIDE_MAX = 16384
 
 /**
+ * @param memory fresh unless said otherwise
  * @throws RequestError RENDER_UNSUPPORTED, DATA_MALFORMED, or QUERY_INVALID for a region beside the image
  */
-export function pictureOf (frame: Frame, presentation: Presentation, { window, viewport, overlays }: PictureOptions): Picture {
-  const image = imageOf(frame, presentation, window)
+export function pictureOf (frame: Frame, presentation: Presentation, { window, viewport, overlays }: PictureOptions, memory: Allocate = allocate): Picture {
+  const image = imageOf(frame, presentation, window, memory)
   if (overlays) for (const overlay of presentation.overlays) drawOverlay(overlay, image.pixels, image.height, image.width, image.channels)
   const region = regionOf(image, viewport)
   const { width, height } = sizeOf(region, presentation.aspect, viewport)
   return scaled(image, { region, width, height, mirrored: viewport?.mirrored ?? false, flipped: viewport?.flipped ?? false })
 }
 
-function imageOf (frame: Frame, presentation: Presentation, window: Window | undefined): Picture {
+function imageOf (frame: Frame, presentation: Presentation, window: Window | undefined, memory: Allocate): Picture {
   const { rows: height, columns: width, samples, photometric } = frame.format
   const { palette, supplemental } = presentation
-  if (samples === 3) return { width, height, channels: 3, pixels: Uint8Array.from(trueColours(frame)) }
+  if (samples === 3) return { width, height, channels: 3, pixels: trueColours(frame, memory) }
   if (samples !== 1) throw new RequestError('RENDER_UNSUPPORTED', 'pixels of so many samples are not rendered', { facts: { samples } })
   const values = storedValues(frame)
   if (palette !== undefined && !supplemental) return { width, height, channels: 3, pixels: paletteColours(values, palette) }
   if (!photometric.startsWith('MONOCHROME')) {
     throw new RequestError('RENDER_UNSUPPORTED', 'a photometric interpretation that is not rendered', { facts: { photometric: photometric.slice(0, 16) } })
   }
-  const grey = grayscale(values, frame.format, presentation, window)
+  const grey = grayscale(values, frame.format, presentation, window, memory)
   return palette === undefined
     ? { width, height, channels: 1, pixels: grey }
     : { width, height, channels: 3, pixels: supplementalColours(values, grey, palette) }

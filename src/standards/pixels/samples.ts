@@ -14,6 +14,7 @@ const IS_LITTLE = endianness() === 'LE'
 
 /** What a decoder gave: samples side by side, little endian. */
 export interface Decoded {
+  /** The decoder's no more: may be written to. */
   readonly bytes: Uint8Array
   /** 1, 2 or 4. */
   readonly bytesPerSample: 1 | 2 | 4
@@ -26,8 +27,8 @@ export interface Decoded {
 }
 
 /**
- * Copies decoded samples into a buffer of their own, in the width of `format`, or wider where the
- * codestream has more bits than Bits Allocated.
+ * Brings decoded samples to the width of `format`, or wider where the codestream has more bits than
+ * Bits Allocated: in place where they have that width already.
  *
  * The value is the lower bits, as many as both the codestream and Bits Stored have; their sign is
  * what Pixel Representation says, whatever the codestream says of it (as GDCM and pydicom do with
@@ -39,9 +40,8 @@ export function fitSamples ({ bytes, bytesPerSample, precision, signed = false, 
   const bitsStored = bitsAllocated === format.bitsAllocated ? format.bitsStored : precision
   const width = bitsAllocated / 8 as 1 | 2 | 4
   const count = bytes.length / bytesPerSample
-  const out = allocate(count * width)
-  if (width === bytesPerSample) out.set(bytes)
-  else widen(bytes, bytesPerSample, out, width, signed)
+  const out = width === bytesPerSample ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : allocate(count * width)
+  if (width !== bytesPerSample) widen(bytes, bytesPerSample, out, width, signed)
   if (lossy && (format.signed || !signed)) {
     // Two's complement that was coded as if it had no sign gets it back first.
     if (!signed) clean(out, width, precision, precision, format.signed)

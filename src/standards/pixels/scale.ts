@@ -30,9 +30,13 @@ export interface Scaling {
   readonly flipped: boolean
 }
 
-/** @param scaling its region within the picture, its sizes at least 1 */
+/**
+ * @param scaling its region within the picture, its sizes at least 1
+ * @returns the picture itself where nothing changes
+ */
 export function scaled (picture: Picture, { region, width, height, mirrored, flipped }: Scaling): Picture {
   const { channels, pixels } = picture
+  if (isWhole(region, picture) && width === picture.width && height === picture.height && !mirrored && !flipped) return picture
   const across = contributions(region.x, region.width, picture.width, width, mirrored)
   const down = contributions(region.y, region.height, picture.height, height, flipped)
   if (isCopy(across) && isCopy(down)) return { width, height, channels, pixels: copied(picture, across, down, width, height) }
@@ -112,6 +116,10 @@ function between (middle: number): [number, number] {
 
 /** Less than this of a pixel is rounding. */
 const EPSILON = 1e-6
+
+function isWhole ({ x, y, width, height }: Region, picture: Picture): boolean {
+  return x === 0 && y === 0 && width === picture.width && height === picture.height
+}
 
 function isCopy ({ weights, count }: Contributions): boolean {
   return weights.length === count.length

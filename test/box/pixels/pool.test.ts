@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import type { RequestError } from '#core/errors.ts'
-import { PixelPool, type PixelPoolOptions } from '#box/pixels/pool.ts'
+import type { PixelPoolOptions } from '#box/pixels/pool-options.ts'
+import { PixelPool } from '#box/pixels/pool.ts'
 import type { BadJobs } from '#test/fixtures/pixel-worker.ts'
 
 const ENTRY = new URL('../../fixtures/pixel-worker.ts', import.meta.url)
@@ -71,8 +72,20 @@ test('a worker that has grown is replaced after its job', async t => {
   t.equal(pool.state.lost, 2)
 })
 
-test('idle workers end', async t => {
+test('idle workers end, but for the last, which is ready for the next picture', async t => {
   const pool = openPool(t, { idleMs: 20 })
+  await Promise.all([pool.run(task('wait', { ms: 50 }), never), pool.run(task('wait', { ms: 50 }), never)])
+  await until(() => pool.state.workers === 1)
+  for (const before of [await pool.run(task('count'), never), await pool.run(task('count'), never)]) {
+    const rested = performance.now() + 60
+    await until(() => performance.now() > rested)
+    t.equal(pool.state.workers, 1)
+    t.ok(await pool.run(task('count'), never) > before, 'still the same')
+  }
+})
+
+test('the last one ends too where it holds more than it may at rest', async t => {
+  const pool = openPool(t, { idleMs: 20, restBytesMax: 0 })
   await Promise.all([pool.run(task('count'), never), pool.run(task('count'), never)])
   await until(() => pool.state.workers === 0)
   t.equal(await pool.run(task('count'), never), 1, 'and come back')
