@@ -24,7 +24,7 @@ export type Operation = typeof OPERATIONS[number]
 
 /** Twelve objects of 64 KB: wires can be cut in the middle of one. */
 const OBJECT_BYTES = 64 << 10
-export const STUDY = smallStudy('fault matrix', { series: [4, 5, 3], pixelBytes: OBJECT_BYTES })
+export const STUDY = smallStudy('fault matrix', { series: [4, 5, 3], pixelBytes: OBJECT_BYTES, modality: 'US' })
 /** Their list is a search long enough to be cut in the middle. */
 const OTHERS = Array.from({ length: 30 }, (_, place) => smallStudy(`fault matrix, other ${place}`, { series: [1] }))
 const STUDIES: readonly GeneratedStudy[] = [...OTHERS, STUDY]

@@ -3,7 +3,7 @@
  */
 
 import { once } from 'node:events'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,6 +14,8 @@ import { quiet } from '../quiet.ts'
 import type { PacsPeer } from './orthanc.ts'
 
 const PATIENCE_MS = 60_000
+/** Of associations to the PACS: one box after the other, so that none stands in the way of the next. */
+const IDLE_SECONDS = 3
 
 export interface BoxPeer extends Started {
   /** Root of its DICOMweb. */
@@ -28,6 +30,10 @@ export interface BoxPeer extends Started {
   quiet (): Promise<void>
   /** Asks something small, so that associations to the PACS stand. */
   warmAssociations (studyUid: string): Promise<void>
+  /** Waits until it has no association to the PACS: one that says nothing keeps a PACS with few threads from others. */
+  leftPacs (): Promise<void>
+  /** Loses the metadata that it has made of what it holds. */
+  forgetMetadata (): Promise<void>
 }
 
 export interface BoxOptions {
@@ -52,7 +58,7 @@ export async function startBox (folder: string, { title, dimsePort, pacs, progra
   const adminSocket = join(folder, 'admin.sock')
   const settings = join(folder, 'config.json')
   await writeFile(settings, JSON.stringify({
-    pacs: { host: pacs.host, port: pacs.port, calledTitle: pacs.title, senders: [{ title: pacs.title }], ...pacsSettings },
+    pacs: { host: pacs.host, port: pacs.port, calledTitle: pacs.title, senders: [{ title: pacs.title }], idleSeconds: IDLE_SECONDS, ...pacsSettings },
     dimse: { aeTitle: title, port: dimsePort },
     http: { port: httpPort },
     cache: { folder: join(folder, 'packs'), diskFreeBytesMin: 0 },
@@ -81,6 +87,14 @@ export async function startBox (folder: string, { title, dimsePort, pacs, progra
     },
     async forget (studyUid) { await ask(adminSocket, 'DELETE', `/cache/${studyUid}`) },
     quiet: settle,
+    async leftPacs () {
+      while ((await ask<Status>(adminSocket, 'GET', '/status')).pacs.idle > 0) await sleep(50)
+    },
+    async forgetMetadata () {
+      for (const path of await readdir(join(folder, 'packs'), { recursive: true })) {
+        if (path.endsWith('metadata.bin')) await rm(join(folder, 'packs', path))
+      }
+    },
     async warmAssociations (studyUid) {
       // Two at once, since a retrieve asks for images and counts them on an association each.
       await Promise.all([1, 2].map(async () => {

@@ -123,7 +123,7 @@ async function overCable (bench: Bench, cable: Cable): Promise<Pick<RowResult, '
   const few = addedMs >= 10 ? { roundsMax: 3 } : {}
   const variants = (await Promise.all(sides.map(async side => await variantsOf(site, side, ct)))).flat().map(variant => ({ ...variant, ...few, check: addedMs === 0 ? variant.check : undefined }))
   const shipped: Variant[] = [
-    { ...throughBox('box, one series, PACS dcmqrscp as shipped', await site.boxOfDcmqrscpAsShipped(), series, series.files[0]!.seriesUid), roundsMax: 1, check: undefined },
+    { ...throughBox('box, one series, PACS dcmqrscp as shipped', await site.boxOfDcmqrscpAsShipped(), series, [], series.files[0]!.seriesUid), roundsMax: 1, check: undefined },
     { ...asFiles('movescu → storescp, one series, both as shipped, PACS dcmqrscp', undefined, shippedPacs, await site.placeOf(shippedPacs), await site.filesAsShipped(), series, {}, series.files[0]!.seriesUid), roundsMax: 1, check: undefined },
     { ...asFiles('movescu → storescp, one series, PACS dcmqrscp', undefined, sides[1]!.pacs, await site.placeOf(sides[1]!.pacs), await site.files(), series, NO_DELAY, series.files[0]!.seriesUid), roundsMax: 1, check: undefined }
   ]
@@ -141,9 +141,9 @@ async function overCable (bench: Bench, cable: Cable): Promise<Pick<RowResult, '
 
 async function variantsOf (site: Site, { name, pacs, box, inParallel }: Side, ct: Sample): Promise<Variant[]> {
   return [
-    throughBox(nameOf.box(name), box, ct),
-    throughBox(nameOf.inParallel(name), inParallel, ct),
-    asFiles(nameOf.files(name), '`TCP_NODELAY=1`', pacs, await site.placeOf(pacs), await site.files(), ct, NO_DELAY)
+    throughBox(nameOf.box(name), box, ct, [inParallel]),
+    throughBox(nameOf.inParallel(name), inParallel, ct, [box]),
+    asFiles(nameOf.files(name), '`TCP_NODELAY=1`', pacs, await site.placeOf(pacs), await site.files(), ct, NO_DELAY, undefined, [box, inParallel])
   ]
 }
 
@@ -169,12 +169,16 @@ function labelled (addedMs: number, name: string): string {
   return `${addedMs} ms: ${name}`
 }
 
-/** @param seriesUid one of its series, where that is asked for alone */
-function throughBox (name: string, box: BoxPeer, sample: Sample, seriesUid?: string): Variant {
+/**
+ * @param others boxes before the same PACS, which must have left it
+ * @param seriesUid one of its series, where that is asked for alone
+ */
+function throughBox (name: string, box: BoxPeer, sample: Sample, others: readonly BoxPeer[] = [], seriesUid?: string): Variant {
   const { studyUid, bytes } = sample
   const url = `${box.dicomweb}/studies/${studyUid}${seriesUid === undefined ? '' : `/series/${seriesUid}`}`
   const before = async (): Promise<void> => {
     await box.empty(studyUid)
+    for (const other of others) await other.leftPacs()
     await box.warmAssociations(studyUid)
     await quiet(box.pid)
   }
@@ -200,7 +204,7 @@ function throughBox (name: string, box: BoxPeer, sample: Sample, seriesUid?: str
   }
 }
 
-function asFiles (name: string, note: string | undefined, pacs: PacsPeer, place: Place, receiver: StoreScp, sample: Sample, env: Readonly<Record<string, string>>, seriesUid?: string): Variant {
+function asFiles (name: string, note: string | undefined, pacs: PacsPeer, place: Place, receiver: StoreScp, sample: Sample, env: Readonly<Record<string, string>>, seriesUid?: string, boxes: readonly BoxPeer[] = []): Variant {
   const { studyUid, bytes } = sample
   const keys = [`QueryRetrieveLevel=${seriesUid === undefined ? 'STUDY' : 'SERIES'}`, `StudyInstanceUID=${studyUid}`, ...seriesUid === undefined ? [] : [`SeriesInstanceUID=${seriesUid}`]]
   const move = async (): Promise<number> => {
@@ -215,6 +219,7 @@ function asFiles (name: string, note: string | undefined, pacs: PacsPeer, place:
     note,
     before: async () => {
       await receiver.empty()
+      for (const box of boxes) await box.leftPacs()
       await quiet(receiver.pid)
     },
     async run () {

@@ -40,14 +40,22 @@ export const metadata: Row = {
         ...cold,
         before: async () => {
           await coldBox.empty(ct.studyUid)
+          await box.leftPacs()
           await coldBox.warmAssociations(ct.studyUid)
           await quiet(coldBox.pid)
         },
         after: async () => { await coldBox.quiet() }
       },
+      {
+        ...variant('box, held, not described yet', box.pid, `${box.dicomweb}${path}`, {}, 'the study lies in the packs, its metadata are made now'),
+        before: async () => {
+          await box.forgetMetadata()
+          await quiet(box.pid)
+        }
+      },
       variant('Orthanc', orthanc.pid, `${orthanc.dicomweb}${path}`)
     ], bench.rounds, bench.tell)
-    const [warm, , fresh, theirs] = variants
+    const [warm, , fresh, held, theirs] = variants
     const reference = medianOf(theirs, 'seconds')
     return {
       about: `DICOM JSON of ${ct.files.length} instances in one answer, to its last byte, not compressed unless said.`,
@@ -55,10 +63,11 @@ export const metadata: Row = {
       marked,
       goals: [
         atMost({ measure: '/metadata, warm, time', figure: 'seconds', ours: warm, theirs }, WARM_RATIO_MAX),
-        atMost({ measure: '/metadata, cold, time', figure: 'seconds', ours: fresh, theirs }, COLD_RATIO_MAX)
+        atMost({ measure: '/metadata, cold, time', figure: 'seconds', ours: fresh, theirs }, COLD_RATIO_MAX),
+        atMost({ measure: '/metadata, held, not described yet, time', figure: 'seconds', ours: held, theirs }, COLD_RATIO_MAX)
       ],
       notes: [],
-      charts: [{ figure: 'seconds', ours: ['box, warm', 'box, warm, gzip', 'box, cold'], ...reference !== undefined && { goal: { value: WARM_RATIO_MAX * reference, label: `${WARM_RATIO_MAX} of Orthanc (warm)` } } }]
+      charts: [{ figure: 'seconds', ours: ['box, warm', 'box, warm, gzip', 'box, cold', 'box, held, not described yet'], ...reference !== undefined && { goal: { value: WARM_RATIO_MAX * reference, label: `${WARM_RATIO_MAX} of Orthanc (warm)` } } }]
     }
   }
 }

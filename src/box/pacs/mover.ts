@@ -7,7 +7,7 @@
 
 import { PeerError } from '#core/errors.ts'
 import type { DicomJson } from '#standards/dicom/json.ts'
-import { openAssociation } from '#standards/dimse/association.ts'
+import { openAssociation, type Association } from '#standards/dimse/association.ts'
 import type { Peer } from '#standards/dimse/connect.ts'
 import { get } from '#standards/dimse/get.ts'
 import type { Timers } from '#standards/dimse/limits.ts'
@@ -48,8 +48,34 @@ export interface MoverSettings {
   readonly destination: string
   /** What the listening side chooses by. */
   readonly orders: ReceivingOrders
+  readonly moves: MovesUnderWay
   /** Of the associations that C-GET opens. */
   readonly timers: Partial<Timers>
+}
+
+/**
+ * The C-MOVEs under way, by study. While one large object comes on an association that the PACS opened, it says
+ * nothing on the one that asked (PS3.4 §C.4.2: a pending response comes between two sub-operations, if at all).
+ */
+export class MovesUnderWay {
+  readonly #byStudy = new Map<string, Set<Association>>()
+
+  async during<T> (study: string, association: Association, use: () => Promise<T>): Promise<T> {
+    const moves = this.#byStudy.get(study) ?? new Set()
+    this.#byStudy.set(study, moves.add(association))
+    try {
+      return await use()
+    } finally {
+      moves.delete(association)
+      if (moves.size === 0 && this.#byStudy.get(study) === moves) this.#byStudy.delete(study)
+    }
+  }
+
+  /** Bytes of this study have come: the PACS isn't silent. */
+  heard (study: string): void {
+    const moves = this.#byStudy.get(study)
+    if (moves !== undefined) for (const association of moves) association.heard()
+  }
 }
 
 export interface Mover {
@@ -62,7 +88,7 @@ export interface Mover {
   bring (portion: Portion, signal: AbortSignal, hasBegun: () => boolean): Promise<void>
 }
 
-export function mover ({ method, destination, orders, timers }: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
+export function mover ({ method, destination, orders, moves, timers }: MoverSettings, slots: Slots, peer: Peer, onStore: StoreHandler): Mover {
   return {
     async bring (portion, signal, hasBegun) {
       const getWith = async (identifier: DicomJson, offers: readonly Proposal[]): Promise<MoveResult> => {
@@ -74,7 +100,8 @@ export function mover ({ method, destination, orders, timers }: MoverSettings, s
       for (const identifier of identifiers(portion)) {
         if (method === 'move') {
           assertSomethingSent(await slots.lend(signal, async association => await orders.during(order,
-            async () => await move(association, { identifier, destination, signal })), { hasBegun }))
+            async () => await moves.during(portion.study, association,
+              async () => await move(association, { identifier, destination, signal }))), { hasBegun }))
           continue
         }
         const result = await getWith(identifier, apart)

@@ -21,6 +21,8 @@ export interface Target {
 export interface ObjectSet {
   /** Everything that will be given, when that is known beforehand. */
   readonly all?: readonly (readonly Stored[])[]
+  /** All of it is only now coming from the PACS, and how much that will be isn't known yet. */
+  readonly arriving?: boolean
   /**
    * What is at hand, waiting for the PACS if nothing is; undefined when all has been given.
    *
@@ -119,6 +121,10 @@ export class Following implements ObjectSet {
       const pack = cache.pack(target.study, uid)
       this.#holds.set(uid, { pack, hold: pack.use() })
     }
+  }
+
+  get arriving (): boolean {
+    return this.#holds.size === 0 && !this.#retrieve.isDone(this.#target.series)
   }
 
   /** Resolves when there is something to give. @throws what stopped it before that */

@@ -13,7 +13,7 @@ import type { Peer } from '#standards/dimse/connect.ts'
 import { listen } from '#standards/dimse/server.ts'
 import { clientTls, serverTls } from './tls.ts'
 import { Delivery } from './deliver.ts'
-import { mover } from './mover.ts'
+import { mover, MovesUnderWay } from './mover.ts'
 import { Query } from './query.ts'
 import { receiver } from './receive.ts'
 import { Senders } from './senders.ts'
@@ -51,15 +51,17 @@ export async function openPacs (config: Pick<Config, 'pacs' | 'dimse' | 'freshne
   const slots = new Slots(pacs, dial)
   const query = new Query(slots, pacs.characterSet, facts => { log.warn({ code: 'ANSWER_REFUSED', ...facts }, 'the PACS answered with something else than was asked for') })
   const orders = new ReceivingOrders()
+  const moves = new MovesUnderWay()
   const onStore = receiver({
     claim: (studyUid, seriesUid) => supply.claim(studyUid, seriesUid),
+    heard: studyUid => { moves.heard(studyUid) },
     makeRoom: async () => { await cache.makeRoom().catch(error => { log.error({ err: error }, 'no room could be made') }) },
     onRefused: facts => { log.warn({ code: 'STORE_REFUSED', ...facts }, 'an object was refused') }
   })
   const supply: Supply = new Supply({
     cache,
     query,
-    mover: mover({ method: pacs.method, destination: dimse.aeTitle, orders, timers }, slots, peer, onStore),
+    mover: mover({ method: pacs.method, destination: dimse.aeTitle, orders, moves, timers }, slots, peer, onStore),
     settings: {
       retriesMax: pacs.retriesMax,
       namesFirst: pacs.method === 'get',

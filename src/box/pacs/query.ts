@@ -27,14 +27,17 @@ export function levelKeys (level: 'STUDY' | 'SERIES' | 'IMAGE', study: string, s
   }
 }
 
-/** What the PACS says it has of one series. */
-export interface SeriesCount {
+export interface SeriesName {
   readonly seriesUid: string
+  readonly modality: string | undefined
+}
+
+/** What the PACS says it has of one series. */
+export interface SeriesCount extends SeriesName {
   /** Undefined where the PACS doesn't count: the key is optional (PS3.4 Table C.6-4). */
   readonly instances: number | undefined
   /** YYYYMMDD of the series, else of the study, where the PACS says. */
   readonly date: string | undefined
-  readonly modality: string | undefined
 }
 
 export interface InstanceName {
@@ -106,6 +109,17 @@ export class Query {
   #spelled (identifier: DicomJson): DicomJson {
     const set = characterSetFor(texts(identifier), [this.#characterSet])
     return { ...identifier, [CHARACTER_SET]: { vr: 'CS', Value: [...set] } }
+  }
+
+  /** Which series a study has: what every PACS can say at once, since nothing must be counted for it. */
+  async seriesNames (study: string, signal: AbortSignal): Promise<SeriesName[]> {
+    const identifier: DicomJson = { '0020000E': { vr: 'UI' }, ...levelKeys('SERIES', study), '00080060': { vr: 'CS' } }
+    const found = new Map<string, SeriesName>()
+    for await (const answer of this.answers(identifier, { signal })) {
+      const seriesUid = firstText(answer, '0020000E')
+      if (seriesUid !== undefined) found.set(seriesUid, { seriesUid, modality: firstText(answer, '00080060') })
+    }
+    return [...found.values()]
   }
 
   /** Every series of a study, or the one named, with its count where the PACS counts. */

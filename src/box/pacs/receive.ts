@@ -55,6 +55,8 @@ export interface Claim {
 export interface Intake {
   /** The retrieve that wants this object; undefined when nobody does. */
   readonly claim: (studyUid: string, seriesUid: string) => Claim | undefined
+  /** Some bytes of an object that was claimed have come. */
+  readonly heard?: (studyUid: string) => void
   /** Frees disk, if it can; never rejects. */
   readonly makeRoom: () => Promise<void>
   readonly onRefused?: (facts: { reason: string, studyUid?: string, seriesUid?: string, sopInstanceUid: string, peerTitle: string }) => void
@@ -103,6 +105,7 @@ class Incoming implements StoreSink {
       this.#head.push(chunk)
       if (this.#claim === undefined) this.#route()
     }
+    if (this.#claim !== undefined) this.#intake.heard?.(this.#claim.pack.studyUid)
     if (this.#bytes > (this.#spill === undefined ? SPILL_BYTES : SPILL_PIECE_BYTES) && this.#refusal === undefined) this.#overflow()
   }
 

@@ -28,6 +28,12 @@ export interface LendOptions {
   readonly hasBegun?: () => boolean
 }
 
+/**
+ * So many stay open without work, to ask and to count at once. A PACS that serves its associations from a few
+ * threads, as Orthanc does from four, lets everybody else's wait for a second behind each that says nothing.
+ */
+const IDLE_MAX = 2
+
 /** The PACS has said its last word on the request, so the association can be used again. */
 const ORDERLY = new Set(['PACS_STATUS', 'CANCELLED'])
 
@@ -46,6 +52,8 @@ export class Slots {
   readonly #dial: Dial
   readonly #breaker: Breaker
   readonly #idle: Idle[] = []
+  /** On their way out: the PACS has them until it has agreed. */
+  readonly #leaving = new Set<Promise<void>>()
   readonly #waiting: Waiter[] = []
   readonly #now: () => Date
   #lent = 0
@@ -169,6 +177,7 @@ export class Slots {
       clearTimeout(idle.timer)
       await idle.association.release()
     }
+    while (this.#leaving.size > 0 && this.#lent + this.#idle.length + this.#leaving.size > this.allowed) await Promise.race(this.#leaving)
     return await this.#use(await (dial ?? this.#dial)(signal), use, dial === undefined)
   }
 
@@ -207,15 +216,20 @@ export class Slots {
 
   #keep (association: Association): void {
     if (!association.open) return
-    if (this.#closed) {
-      void association.release().catch(() => {})
+    if (this.#closed || this.#idle.length >= IDLE_MAX) {
+      this.#letGo(association)
       return
     }
     const timer = setTimeout(() => {
       this.#idle.splice(this.#idle.findIndex(idle => idle.association === association), 1)
-      void association.release().catch(() => {})
+      this.#letGo(association)
     }, this.#settings.idleSeconds * 1000).unref()
     this.#idle.push({ association, timer })
+  }
+
+  #letGo (association: Association): void {
+    const leaving = association.release().catch(() => {}).finally(() => { this.#leaving.delete(leaving) })
+    this.#leaving.add(leaving)
   }
 }
 

@@ -13,7 +13,7 @@ import type { Pack } from '../cache/pack.ts'
 import type { Stored } from '../cache/stored.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Mover } from './mover.ts'
-import type { InstanceName, Query } from './query.ts'
+import type { InstanceName, Query, SeriesName } from './query.ts'
 import type { Claim } from './receive.ts'
 
 export interface RetrieveSettings {
@@ -41,6 +41,9 @@ export interface RetrieveParts {
 
 /** A study of fewer images comes faster as a whole: each C-MOVE costs the PACS an association to us. */
 const IMAGES_WORTH_PARTING = 64
+
+/** Their series are stacks of slices: with two series, a study is worth parting before anybody has counted. */
+const MODALITIES_OF_STACKS: ReadonlySet<string | undefined> = new Set(['CT', 'MR', 'PT'])
 
 /** The job that brings the whole study, among those that bring a series. */
 const WHOLE = ''
@@ -243,9 +246,12 @@ export class StudyRetrieve {
     let attempt = 0
     // A study of which somebody already fetches a series is not moved as a whole.
     const mayBeWhole = (): boolean => heldBefore === 0 && !settings.namesFirst && this.#running(series).length === 0
-    const counting = atOnce > 1 && mayBeWhole() ? this.#count(series) : undefined
-    const isParted = counting !== undefined && await this.#isWorthParting(counting)
-    if (!isParted && mayBeWhole()) {
+    const { counting, isParted, ahead } = atOnce > 1 && mayBeWhole() ? await this.#part() : NOT_PARTED
+    if (ahead !== undefined) {
+      failure = await this.#fetchBeside(ahead, counting as Promise<void>, atOnce)
+      attempt++
+      if (this.#preference.length > 0) rounds++
+    } else if (!isParted && mayBeWhole()) {
       // The count goes beside the move, on an association of its own.
       const [moved, counted] = await Promise.allSettled([this.#fetch({ series }, attempt++), counting ?? this.#count(series)])
       if (moved.status === 'rejected') throw moved.reason
@@ -264,7 +270,7 @@ export class StudyRetrieve {
     // The second attempt takes other transfer syntaxes than the first, where those were somebody's wish or
     // the PACS tried in vain to send in the one that we had chosen.
     const isNews = (attempt: number): boolean => attempt === 1 && (this.#preference.length > 0 || (failure !== undefined && hasTried(failure)))
-    for (let tried = -1; ;) {
+    for (let tried = ahead === undefined ? -1 : heldBefore; ;) {
       const missing = await this.#missing(series)
       const others = this.#running(series)
       if (missing.length === 0 && others.length === 0) return undefined
@@ -281,17 +287,46 @@ export class StudyRetrieve {
     return failure
   }
 
-  /** Whether its series are known, soon enough, and come faster side by side. */
-  async #isWorthParting (counting: Promise<void>): Promise<boolean> {
-    const patience = new AbortController()
-    const known = await Promise.race([
-      counting.then(() => true, () => false),
-      pause(this.#parts.settings.seriesKnownSeconds * 1000, false, { signal: patience.signal }).catch(() => false)
-    ])
-    patience.abort()
-    if (!known || this.#counts.size < 2) return false
+  /**
+   * How the whole study is to come. Which series it has is asked first, since counting their images takes a PACS
+   * several times as long; one that is a stack of slices is asked for at once, while the images are counted.
+   */
+  async #part (): Promise<Parting> {
+    const naming = this.#parts.query.seriesNames(this.studyUid, this.#abort.signal)
+    const until = performance.now() + this.#parts.settings.seriesKnownSeconds * 1000
+    const names = await within(naming, until)
+    const stack = names === undefined || names.length < 2 ? undefined : names.find(({ modality }) => MODALITIES_OF_STACKS.has(modality))
+    if (stack === undefined) {
+      const counting = naming.then(async () => { await this.#count(undefined) })
+      return { counting, isParted: names !== undefined && await this.#isWorthParting(counting, until) }
+    }
+    for (const { seriesUid, modality } of names as readonly SeriesName[]) this.#modalities.set(seriesUid, modality)
+    // The image first: where associations are few, the count has the next one.
+    const bringing = this.#fetch({ series: stack.seriesUid }, 0)
+    const counting = this.#count(undefined)
+    for (const promise of [bringing, counting]) promise.catch(() => {})
+    return { ahead: { series: stack.seriesUid, bringing }, counting, isParted: true }
+  }
+
+  /** Whether its images are counted, soon enough, and come faster side by side. */
+  async #isWorthParting (counting: Promise<void>, until: number): Promise<boolean> {
+    const known = await within(counting.then(() => true), until)
+    if (known === undefined || this.#counts.size < 2) return false
     const counts = [...this.#counts.values()]
     return counts.includes(undefined) || counts.reduce<number>((sum, count) => sum + (count ?? 0), 0) >= IMAGES_WORTH_PARTING
+  }
+
+  /** Brings the other series beside the one that is on its way. @returns the failure that stopped some of it */
+  async #fetchBeside (ahead: Ahead, counting: Promise<void>, atOnce: number): Promise<DrimboxError | undefined> {
+    const counted = await Promise.allSettled([counting])
+    if (counted[0].status === 'rejected') {
+      // A PACS that took the move may have refused a second association: it is asked again.
+      await ahead.bringing
+      if (this.#heldIn(undefined) === 0) throw counted[0].reason
+      await this.#count(undefined)
+    }
+    this.#assertKnown(undefined)
+    return await this.#fetchEach(await this.#missing(undefined, ahead.series), atOnce, 0, ahead.bringing)
   }
 
   /** For the job that brings the whole study: those that bring a series of it. */
@@ -323,10 +358,15 @@ export class StudyRetrieve {
       : new RequestError('SERIES_UNKNOWN', 'the PACS has no such series', { facts: { study: this.studyUid, series } })
   }
 
-  /** What the PACS has and we don't: whole series, or instances of one, by name. */
-  async #missing (series: string | undefined): Promise<Missing[]> {
+  /**
+   * What the PACS has and we don't: whole series, or instances of one, by name.
+   *
+   * @param but a series that is on its way
+   */
+  async #missing (series: string | undefined, but?: string): Promise<Missing[]> {
     const missing: Missing[] = []
     for (const uid of series === undefined ? this.#scope() : [series]) {
+      if (uid === but) continue
       // A job of its own sees to it.
       if (series === undefined && this.#jobs.has(uid) && !this.#done.has(uid)) continue
       const expected = this.#counts.get(uid)
@@ -351,18 +391,24 @@ export class StudyRetrieve {
     return missing
   }
 
-  /** Those that the PACS refuses don't keep it from being asked for the others; one that is gone is left alone. */
-  async #fetchEach (missing: readonly Missing[], atOnce: number, attempt: number): Promise<DrimboxError | undefined> {
+  /**
+   * Those that the PACS refuses don't keep it from being asked for the others; one that is gone is left alone.
+   *
+   * @param ahead one that is on its way already, and counts among those at once
+   */
+  async #fetchEach (missing: readonly Missing[], atOnce: number, attempt: number, ahead?: Promise<DrimboxError | undefined>): Promise<DrimboxError | undefined> {
     // The longest first, so that they end together.
     const length = ({ series, instances }: Missing): number => instances?.length ?? this.#counts.get(series) ?? 0
     const queue = atOnce > 1 ? missing.toSorted((a, b) => length(b) - length(a)) : [...missing]
     let failure: DrimboxError | undefined
-    const workers = await Promise.allSettled(Array.from({ length: atOnce }, async () => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const failed = await this.#fetch(next, attempt)
-        failure ??= failed
-        if (failed !== undefined && failed.code !== 'PACS_STATUS') queue.length = 0
-      }
+    const ended = async (bringing: Promise<DrimboxError | undefined>): Promise<void> => {
+      const failed = await bringing
+      failure ??= failed
+      if (failed !== undefined && failed.code !== 'PACS_STATUS') queue.length = 0
+    }
+    const workers = await Promise.allSettled(Array.from({ length: atOnce }, async (_, worker) => {
+      if (worker === 0 && ahead !== undefined) await ended(ahead)
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await ended(this.#fetch(next, attempt))
     }))
     for (const worker of workers) {
       if (worker.status === 'rejected') throw worker.reason
@@ -450,6 +496,32 @@ export class StudyRetrieve {
 function hasTried ({ code, facts }: DrimboxError): boolean {
   return code === 'PACS_STATUS' && Number(facts.failed) > 0
 }
+
+/** What `promise` resolves to; undefined when it hasn't by then, or fails. */
+async function within<T> (promise: Promise<T>, until: number): Promise<T | undefined> {
+  const patience = new AbortController()
+  const known = await Promise.race([
+    promise.catch(() => undefined),
+    pause(Math.max(0, until - performance.now()), undefined, { signal: patience.signal }).catch(() => undefined)
+  ])
+  patience.abort()
+  return known
+}
+
+/** A series on its way before anything has been counted. */
+interface Ahead {
+  readonly series: string
+  readonly bringing: Promise<DrimboxError | undefined>
+}
+
+/** How a study comes: series by series, with one ahead or not, or as a whole. */
+interface Parting {
+  readonly isParted: boolean
+  readonly counting?: Promise<void>
+  readonly ahead?: Ahead
+}
+
+const NOT_PARTED: Parting = { isParted: false }
 
 interface Missing {
   readonly series: string

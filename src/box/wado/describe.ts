@@ -23,6 +23,7 @@ import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet, Target } from '../pacs/object-set.ts'
 import { CACHE_CONTROL, varying } from './answer.ts'
 import { CodedOut, codingFor } from './coded-out.ts'
+import { leavesAsItComes, sendArriving } from './describe-arriving.ts'
 import { instanceHead, instanceMetadata, type BulkDataUri, type SeriesMetadata } from './metadata.ts'
 import { acceptParameter, hangUp, type ObjectParts } from './objects.ts'
 import { Outlet } from './outlet.ts'
@@ -50,6 +51,7 @@ export async function serveMetadata (parts: DescribeParts, request: FastifyReque
   try {
     if (offer.inner === XML) await sendXml(parts, set, request, reply)
     else if (target.instance !== undefined) await sendInstance(parts, set, request, reply, offer.type)
+    else if (leavesAsItComes(set, request)) await sendArriving(parts.bulkDataUri, set, request, reply, offer.type)
     else await sendJson(parts, set, request, reply, offer.type)
   } finally {
     set.close()

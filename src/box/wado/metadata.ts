@@ -21,7 +21,7 @@ const HEAD_BYTES_MAX = 64 << 20
 /** Tag, VR and length of the pixel data element, perhaps behind a group length (retired, still written): read along, so that metadata can name it. */
 const PIXEL_HEAD_BYTES = 24
 /** Heads between two turns of the event loop, so that making metadata never keeps a PACS waiting. */
-const HEADS_PER_TURN = 16
+export const HEADS_PER_TURN = 16
 const FILE = 'metadata.bin'
 
 type Read = (stored: Stored, offset: number, target: Uint8Array) => Promise<number>

@@ -237,6 +237,9 @@ export class Association {
     this.#upper.abort(new PeerError('CANCELLED', 'aborted by this side', { facts: this.#facts }))
   }
 
+  /** The peer is at work on our request, as is seen elsewhere: its time to respond counts from now again. */
+  heard (): void { this.#upper.heard() }
+
   /** Reads no responses for now. */
   pause (): void { this.#upper.hold(HOLD.flow) }
 

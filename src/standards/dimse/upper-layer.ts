@@ -207,6 +207,9 @@ export class UpperLayer {
     if (this.#holds === 0) this.#silence.start(seconds)
   }
 
+  /** The peer has been heard of elsewhere: counts from now again. */
+  heard (): void { this.#silence.putOff() }
+
   unwatch (): void {
     this.#silenceSeconds = 0
     this.#silence.stop()

@@ -5,6 +5,8 @@ import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
 
 /** Enough images for its series to be worth a C-MOVE each; the longest isn't the first. */
 const large = smallStudy('side by side', { series: [20, 40, 30] })
+/** The same of a modality whose series may be of one image. */
+const clips = smallStudy('clips', { series: [20, 40, 30], modality: 'US' })
 
 const levels = ({ sim }: Rooms): string[] => sim.control.asked.filter(({ service }) => service === 'move').map(({ level }) => level)
 
@@ -18,10 +20,12 @@ async function assertWhole (t: Test, site: Rooms): Promise<void> {
   await until(() => isQuiet(site))
 }
 
+const movesOf = ({ sim }: Rooms): unknown[] => sim.control.asked.filter(({ service }) => service === 'move').map(({ identifier }) => identifier.SeriesInstanceUID)
+
 test('the series of a large study come side by side, no more at once than the PACS bears, the longest first', async t => {
-  const site = await openRooms(t, [large], { pacs: { associationsMax: 2, seriesKnownSeconds: 10 } })
+  const site = await openRooms(t, [clips], { pacs: { associationsMax: 2, seriesKnownSeconds: 10 } })
   const gate = site.sim.control.pauseSubOperations(1)
-  const answer = begin(`${site.url}/studies/${large.studyUid}`)
+  const answer = begin(`${site.url}/studies/${clips.studyUid}`)
   await gate.reached
   await until(() => site.sim.control.seen.moves === 2)
   t.same(site.pacs.slots.state.lent, 2)
@@ -29,8 +33,20 @@ test('the series of a large study come side by side, no more at once than the PA
   ;(await answer).resume()
   await until(() => isQuiet(site))
   t.same(levels(site), ['SERIES', 'SERIES', 'SERIES'])
-  const asked = site.sim.control.asked.filter(({ service }) => service === 'move').map(({ identifier }) => identifier.SeriesInstanceUID)
-  t.same(asked.slice(0, 2), [large.series[1].seriesUid, large.series[2].seriesUid])
+  t.same(movesOf(site).slice(0, 2), [clips.series[1].seriesUid, clips.series[2].seriesUid])
+})
+
+test('a series that is a stack of slices is asked for before anything is counted, and no series twice', async t => {
+  const site = await openRooms(t, [large], { pacs: { associationsMax: 2, seriesKnownSeconds: 10 } })
+  const answer = begin(`${site.url}/studies/${large.studyUid}`)
+  ;(await answer).resume()
+  await until(() => isQuiet(site))
+  const asked = site.sim.control.asked.map(({ service, identifier }) => service === 'move' ? 'move' : 'NumberOfSeriesRelatedInstances' in identifier ? 'count' : 'names')
+  t.same(asked.slice(0, 1), ['names'])
+  t.same(asked.slice(1, 3).sort(), ['count', 'move'])
+  t.same(movesOf(site).length, 3)
+  t.same(movesOf(site)[0], large.series[0].seriesUid)
+  t.same(new Set(movesOf(site)).size, 3)
 })
 
 test('a study that comes side by side is whole and byte for byte', async t => {
@@ -58,7 +74,7 @@ test('what one of several moves leaves out is asked for again, by name', async t
 })
 
 test('a small study, and one of a PACS that bears a single association, comes as a whole', async t => {
-  const small = smallStudy('a few', { series: [3, 4] })
+  const small = smallStudy('a few', { series: [3, 4], modality: 'MG' })
   const site = await openRooms(t, [small], { pacs: { associationsMax: 4, seriesKnownSeconds: 10 } })
   t.equal((await objectsOf(await ask(`${site.url}/studies/${small.studyUid}`))).length, 7)
   t.same(levels(site), ['STUDY'])

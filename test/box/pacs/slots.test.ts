@@ -53,6 +53,40 @@ test('a PACS that bears two associations never sees a third, and those who wait 
   t.ok(dialled.every(({ released }) => released === 1), 'released in the end')
 })
 
+test('of the associations that a large study took, two stay, and another waits until the rest have gone', async t => {
+  const released = Promise.withResolvers<void>()
+  class Slow extends FakeAssociation {
+    override async release (): Promise<void> {
+      this.open = false
+      await released.promise
+    }
+  }
+  const { slots, dialled } = pool({ associationsMax: 4 }, async () => new Slow())
+  const gate = Promise.withResolvers<void>()
+  const four = Array.from({ length: 4 }, async () => { await slots.lend(never, async () => { await gate.promise }) })
+  await until(() => dialled.length === 4)
+  gate.resolve()
+  await Promise.all(four)
+  t.equal(slots.state.idle, 2)
+  const inUse = Promise.withResolvers<void>()
+  let used = 0
+  const three = Array.from({ length: 3 }, async () => {
+    await slots.lend(never, async () => {
+      used++
+      await inUse.promise
+    })
+  })
+  await until(() => used === 2)
+  for (let turn = 0; turn < 5; turn++) await new Promise(resolve => { setImmediate(resolve) })
+  t.equal(dialled.length, 4, 'two are in use and two on their way out')
+  released.resolve()
+  await until(() => used === 3)
+  t.equal(dialled.length, 5)
+  inUse.resolve()
+  await Promise.all(three)
+  await slots.close()
+})
+
 test('whoever gives up waiting leaves the queue and costs nobody their turn', async t => {
   const { slots } = pool({ associationsMax: 1 })
   const gate = Promise.withResolvers<void>()

@@ -2,9 +2,11 @@ import { test } from 'tap'
 import { REJECTIONS } from '#sim/pacs-control.ts'
 import { ask, begin, codeOf, hasClosingDelimiter, objectsOf, untrue } from '#test/fixtures/answer.ts'
 import { isQuiet, openRooms, until, type Rooms } from '#test/fixtures/rooms.ts'
+import { openRelay } from '#test/fixtures/relay.ts'
 import { instancesOf, smallStudy } from '#test/fixtures/small-studies.ts'
 
-const study = smallStudy('faults', { series: [5, 7, 3] })
+/** Comes as a whole: nothing says that its series are stacks of slices. */
+const study = smallStudy('faults', { series: [5, 7, 3], modality: 'US' })
 const [, second] = study.series
 const TODAY = new Date().toISOString().slice(0, 10).replaceAll('-', '')
 
@@ -151,6 +153,26 @@ test('a PACS that goes silent in the middle leaves a cut body, and the rest for 
   site.sim.control.reset()
   t.equal((await objectsOf(await ask(studyUrl(site)))).length, 15)
   await until(() => isQuiet(site))
+})
+
+test('one object that takes longer than responseSeconds to come is waited for as long as bytes of it come', async t => {
+  const slow = smallStudy('one slow object', { series: [1], pixelBytes: 3 << 20 })
+  const relay = await openRelay(t, () => site.pacs.port)
+  const site: Rooms = await openRooms(t, [slow], { pacs: { responseSeconds: 1, retriesMax: 0 }, destinations: () => ({ host: '127.0.0.1', port: relay.port }) })
+  // Some fifty pieces, one after the other.
+  relay.delay(40)
+  const from = performance.now()
+  const answer = await ask(studyUrl(site, slow))
+  t.ok(performance.now() - from > 1500, 'it took longer than one response may')
+  t.equal(answer.status, 200)
+  t.equal((await objectsOf(answer)).length, 1)
+  t.equal(site.sim.control.seen.moves, 1)
+  await until(() => isQuiet(site))
+  // And no longer than that.
+  await site.pacs.supply.purge(slow.studyUid)
+  await relay.heal()
+  relay.silence(1 << 20, 'forth')
+  t.equal(codeOf(await ask(studyUrl(site, slow))), 'PACS_TIMEOUT')
 })
 
 test('a connection that breaks between two instances is taken up again for the missing ones alone', async t => {

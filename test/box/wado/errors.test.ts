@@ -1,5 +1,6 @@
+import { gunzipSync } from 'node:zlib'
 import { test } from 'tap'
-import { ask, codeOf } from '#test/fixtures/answer.ts'
+import { ask, begin, codeOf } from '#test/fixtures/answer.ts'
 import { isQuiet, openRooms, until } from '#test/fixtures/rooms.ts'
 import { smallStudy } from '#test/fixtures/small-studies.ts'
 
@@ -71,10 +72,39 @@ test('a cut answer is logged with its code, and without the patient', async t =>
   t.notMatch(site.logged.join(), /SECRET/)
 })
 
+test('metadata of what is on its way leave as it comes, and never look whole when some is missing', async t => {
+  const site = await openRooms(t, [study])
+  const url = `${site.url}${STUDY}/metadata`
+  const gate = site.sim.control.pauseSubOperations(1)
+  const answer = await begin(url, { 'accept-encoding': 'gzip' })
+  t.equal(answer.statusCode, 200, 'told before the second object came')
+  await gate.reached
+  gate.release()
+  const pieces: Buffer[] = []
+  for await (const piece of answer) pieces.push(piece)
+  t.equal((JSON.parse(gunzipSync(Buffer.concat(pieces)).toString()) as unknown[]).length, 2)
+  await until(() => isQuiet(site))
+  await site.pacs.supply.purge(study.studyUid)
+  site.sim.control.reset()
+  site.sim.control.sendLess(1)
+  const short = await ask(url)
+  t.equal(short.status, 200)
+  t.notOk(short.whole)
+  t.throws(() => JSON.parse(short.body.toString()))
+  await until(() => isQuiet(site))
+  const again = await ask(url)
+  t.equal(again.status, 206, 'and whoever comes next learns it beforehand')
+  await until(() => isQuiet(site))
+})
+
 test('metadata comes compressed or not, as the caller can read it', async t => {
   const site = await openRooms(t, [study])
+  const first = await ask(`${site.url}${STUDY}/metadata`)
+  t.equal(first.headers['content-length'], undefined, 'nobody knows yet how much will come')
+  await until(() => isQuiet(site))
   const plain = await ask(`${site.url}${STUDY}/metadata`)
   t.equal(plain.headers['content-length'], String(plain.body.length))
+  t.same(JSON.parse(first.body.toString()), JSON.parse(plain.body.toString()))
   const rows = JSON.parse(plain.body.toString()) as unknown[]
   t.equal(rows.length, 2)
   const compressed = await ask(`${site.url}${STUDY}/metadata`, { 'accept-encoding': 'gzip' })

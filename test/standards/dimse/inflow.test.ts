@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { COMMAND, DATA_SET } from '#standards/dimse/command.ts'
 import { encodeMessage } from '#standards/dimse/message.ts'
+import { Inflow } from '#standards/dimse/inflow.ts'
 import type { Flow, StoreSink } from '#standards/dimse/store-provider.ts'
 import { associatedPeer, CT, testScp, type RawPeer } from '#test/fixtures/dimse.ts'
 
@@ -25,9 +26,70 @@ function seedOf (sopInstanceUid: string): number {
   return Number(sopInstanceUid.split('.')[2])
 }
 
+/** One read of a socket. @returns where its bytes lie */
+function read (inflow: Inflow, bytes: number, { isUsed = true } = {}): Buffer {
+  inflow.onBytes = () => isUsed
+  const place = inflow.onread.buffer()
+  inflow.onread.callback(bytes, place)
+  return place.subarray(0, bytes)
+}
+
 async function answers (peer: RawPeer, count: number): Promise<void> {
   for (let place = 0; place < count; place++) await peer.next()
 }
+
+test('the blocks of an object that is taken in pieces go round, though each piece ends in the middle of a read', t => {
+  const inflow = new Inflow()
+  const memory = new Set<ArrayBufferLike>()
+  inflow.keep()
+  for (let piece = 0; piece < 100; piece++) {
+    // A quarter of a block at once, four times; then the sink stops, and has written what it had.
+    for (let place = 0; place < 4; place++) {
+      memory.add(read(inflow, MIB / 4, { isUsed: place < 3 }).buffer)
+      inflow.keep()
+    }
+    inflow.free()
+  }
+  inflow.close()
+  t.ok(memory.size <= 3, `${memory.size} blocks for 100 MB`)
+  t.end()
+})
+
+test('what is left of the last read is nobody else\'s until it has been looked at', t => {
+  const inflow = new Inflow()
+  inflow.keep()
+  for (let place = 0; place < 3; place++) read(inflow, MIB)
+  const rest = read(inflow, MIB, { isUsed: false })
+  inflow.free()
+  const other = new Inflow()
+  other.keep()
+  const given = Array.from({ length: 12 }, () => read(other, MIB).buffer)
+  t.notOk(given.includes(rest.buffer))
+  t.not(read(inflow, 1000).buffer, rest.buffer, 'nor read into by its own association')
+  inflow.keep()
+  inflow.free()
+  inflow.close()
+  other.close()
+  t.end()
+})
+
+test('an association that ends gives back what nobody uses, and no more', t => {
+  const inUse = new Inflow()
+  inUse.keep()
+  const kept = read(inUse, MIB)
+  inUse.close()
+  const idle = new Inflow()
+  idle.keep()
+  const free = read(idle, MIB)
+  idle.free()
+  idle.close()
+  const next = new Inflow()
+  next.keep()
+  t.equal(read(next, MIB).buffer, free.buffer)
+  t.notOk(Array.from({ length: 12 }, () => read(next, MIB).buffer).includes(kept.buffer))
+  next.close()
+  t.end()
+})
 
 test('what a sink was given stays as it is until it has answered, however many associations read meanwhile', async t => {
   const BYTES = 3 * MIB + 4
