@@ -13,10 +13,10 @@ import { DrimboxError, RequestError } from '#core/errors.ts'
 import { sayCompleteness } from '../cache/completeness.ts'
 import type { Stored } from '../cache/stored.ts'
 import type { ObjectSet } from '../pacs/object-set.ts'
+import { CACHE_CONTROL, varying } from './answer.ts'
 import { CodedOut, codingFor } from './coded-out.ts'
 import { HEADS_PER_TURN, instanceMetadata, type BulkDataUri } from './metadata.ts'
 import { Outlet } from './outlet.ts'
-import { CACHE_CONTROL, varying } from './representation.ts'
 
 /**
  * Whether this answer is to begin before all is here: not where the caller asks whether something has changed,
