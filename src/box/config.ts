@@ -96,7 +96,7 @@ const Pixels = Type.Object({
   frameMegapixelsMax: Type.Integer({ default: 128, minimum: 1, maximum: 1024, description: 'rows × columns of a frame that is decoded at all' }),
   megabytesMax: Type.Integer({ default: 192, minimum: 16, maximum: 4096, description: 'coded and decoded bytes on their way to the threads and back' }),
   jobSeconds: seconds('one frame may take so long', 60, 1, 600),
-  idleSeconds: seconds('a thread without work ends after so long, except the last one', 30, 1, 3600),
+  idleSeconds: seconds('a thread without work ends after so long, except the last one while it holds little', 30, 1, 3600),
   callersMax: Type.Integer({ default: 256, minimum: 1, maximum: 10000, description: 'requests that may wait for these threads at the same time' })
 }, closed)
 

@@ -105,7 +105,7 @@ export class Cache {
 
   /** Series of this study of which something is here. */
   seriesOf (studyUid: string): string[] {
-    return [...this.#shelves.get(studyUid)?.entries() ?? []].filter(([, shelf]) => shelf.filling || shelf.row.bytes > 0).map(([uid]) => uid)
+    return [...this.#shelves.get(studyUid)?.keys() ?? []].filter(uid => this.has(studyUid, uid))
   }
 
   study (studyUid: string): StudyRow | undefined {

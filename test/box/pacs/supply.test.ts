@@ -578,4 +578,18 @@ test('a study that is forgotten between being found and being read is asked of t
   const answers = Promise.all([studyUrl(site), instanceUrl(site), `${instanceUrl(site)}/frames/1`].map(async url => await ask(url, url.includes('frames') ? { accept: 'application/octet-stream' } : {})))
   await supply.purge(study.studyUid)
   t.same((await answers).map(({ status }) => status), [200, 200, 200])
+
+  // Read whole once more, then gone from the PACS as well.
+  t.equal((await ask(studyUrl(site))).status, 200)
+  await until(() => isQuiet(site))
+  site.sim.control.forget(study.studyUid)
+  const last = site.cache.pack(target.study, target.series)
+  await until(() => !last.inUse)
+  await last.close()
+  const lost = t.rejects(supply.open(target, stays), { code: 'SERIES_UNKNOWN' })
+  await supply.purge(study.studyUid)
+  await lost
+  const answer = await ask(studyUrl(site))
+  t.same([answer.status, codeOf(answer)], [404, 'STUDY_UNKNOWN'])
+  await until(() => isQuiet(site))
 })
