@@ -18,7 +18,7 @@ test: peers check demo-smoke unit fuzz ## Everything that CI checks: set-up, che
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
-	@NODE_COMPILE_CACHE=node_modules/.cache/node MALLOC_MMAP_THRESHOLD_=131072 exec node --max-semi-space-size=1 --initial-old-space-size=48 --max-old-space-size=192 src/drimbox.ts --config=$(CONFIG)
+	@NODE_COMPILE_CACHE=node_modules/.cache/node MALLOC_MMAP_THRESHOLD_=1048576 exec node --max-semi-space-size=1 --initial-old-space-size=48 --max-old-space-size=192 src/drimbox.ts --config=$(CONFIG)
 
 check: ready ## Types, format, lint, import direction, unused code and dependencies; under a minute
 	tsc -p .
