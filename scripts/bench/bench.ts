@@ -2,15 +2,17 @@
  * Speed and memory of the box beside DCMTK, Orthanc, nginx and dcmjs-dimse, in one run, into
  * docs/performance.md.
  *
- *     node scripts/bench/bench.ts [--rounds=5] [--rows=receiving,cold,…] [--minutes=45] [--quick] [--page=docs/performance.md]
+ *     node scripts/bench/bench.ts [--rounds=5] [--rows=receiving,cold,…] [--minutes=45] [--quick] [--keep]
+ *       [--page=docs/performance.md]
  *
  * Runs in a network namespace of its own where the machine gives one. Data is generated into var/bench
  * once. Three quarters of an hour with five rounds; the machine should have nothing else to do. A row
- * that fails is told with its reason and doesn't take the others with it.
+ * that fails is told with its reason and doesn't take the others with it; --keep measures it again, and leaves on the
+ * page what the last run found of the others.
  */
 
 import { rmSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Data, LITTLE, WHOLE } from './data.ts'
@@ -24,7 +26,7 @@ import { ROWS } from './rows.ts'
 import { openSite } from './site.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const USAGE = `node scripts/bench/bench.ts [--rounds=5] [--rows=${ROWS.map(({ name }) => name).join(',')}] [--minutes=45] [--quick] [--page=docs/performance.md]`
+const USAGE = `node scripts/bench/bench.ts [--rounds=5] [--rows=${ROWS.map(({ name }) => name).join(',')}] [--minutes=45] [--quick] [--keep] [--page=docs/performance.md]`
 const ROW_SECONDS_MAX = 600
 /** When so much of the time is used, the rows that are left get fewer rounds. */
 const TIME_SHORT = 0.65
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: ROWS.map(({ name }) => name).join(',') },
     minutes: { type: 'string', default: '45' },
     quick: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
     page: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
@@ -61,6 +64,8 @@ async function main (): Promise<boolean> {
   if (isInOwnNetwork()) await raiseLoopback()
   else tell('no network namespace on this machine: everything on the common loopback, and no cable')
   const data = new Data(join(ROOT, 'var/bench/data'), values.quick ? LITTLE : WHOLE, tell)
+  const numbers = join(ROOT, `var/bench/rows${values.quick ? '-quick' : ''}.json`)
+  const former = values.keep ? JSON.parse(await readFile(numbers, 'utf8')) as RowResult[] : []
   const results: RowResult[] = []
   for (const row of ROWS.filter(({ name }) => wanted.includes(name))) {
     tell(`\n${row.title}`)
@@ -77,11 +82,13 @@ async function main (): Promise<boolean> {
       loadSeconds: values.quick ? 1 : 3,
       tell
     })
-    results.push(isShort ? { ...result, notes: [...result.notes, `${ROUNDS_WHEN_SHORT} rounds, since time was short.`] } : result)
+    const asides = [...isShort ? [`${ROUNDS_WHEN_SHORT} rounds, since time was short.`] : [], ...values.keep ? ['Measured again by itself, after the others.'] : []]
+    results.push({ ...result, notes: [...result.notes, ...asides] })
     await stopAll()
     await rm(own, { recursive: true, force: true })
     tell(`  ${((performance.now() - began) / 1000).toFixed(0)} s`)
-    await writeReport(page, join(ROOT, `var/bench/rows${values.quick ? '-quick' : ''}.json`), { rounds, quick: values.quick, rows: results })
+    const all = ROWS.map(({ name }) => results.find(each => each.name === name) ?? former.find(each => each.name === name)).filter(each => each !== undefined)
+    await writeReport(page, numbers, { rounds, quick: values.quick, rows: all })
   }
   tell('')
   for (const { measure, against, value, goal, reached } of results.flatMap(({ goals }) => goals)) {
