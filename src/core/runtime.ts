@@ -19,8 +19,8 @@ export const NODE_FLAGS = ['--max-semi-space-size=1', '--initial-old-space-size=
  *   resident.
  * - The C library gives memory of its own, and takes it back, to a buffer of 1 MB or more. Left to itself
  *   this threshold rises with the first buffers freed, and what a gigabyte leaves behind in its heap never
- *   goes back: a peak of 226 MB instead of 172. Where it begins by itself (128 kB) every picture's buffers
- *   are mapped and cleared anew: a third of the time of a rendered frame.
+ *   goes back: a peak of 226 MB, where 172 to 192 were measured with a fixed one. Where it begins by itself
+ *   (128 kB) every picture's buffers are mapped and cleared anew: a quarter of the time of a rendered frame.
  */
 export const NODE_ENVIRONMENT = {
   NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/node'),

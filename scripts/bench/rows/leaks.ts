@@ -39,8 +39,7 @@ export const leaks: Row = {
     await fill(box, ct.studyUid)
     await fill(box, many.studyUid)
     const kinds = await kindsOf(box, bench)
-    // One study forgotten and fetched again, every kind some dozens of times: what is made at first use, and the room
-    // that sixteen at once need, is no leak.
+    // Every kind some dozens of times: what is made at first use, and the room that sixteen at once need, is no leak.
     await ask(box, kinds, bench.rounds > 1 ? EMPTIED_EVERY : 500, many.studyUid)
     await settled(box)
     const before = await held(box)

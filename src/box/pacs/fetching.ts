@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { DrimboxError } from '#core/errors.ts'
 import type { Mover } from './mover.ts'
-import type { Query, SeriesName } from './query.ts'
+import type { Query } from './query.ts'
 import type { Missing, Tally } from './tally.ts'
 
 /** A study of fewer images comes faster as a whole: each C-MOVE costs the PACS an association to us. */
@@ -61,11 +61,11 @@ export class Fetching {
     const until = performance.now() + seriesKnownSeconds * 1000
     const names = await within(naming, until)
     const stack = names === undefined || names.length < 2 ? undefined : names.find(({ modality }) => MODALITIES_OF_STACKS.has(modality))
-    if (stack === undefined) {
+    if (names === undefined || stack === undefined) {
       const counting = naming.then(count)
       return { counting, isParted: names !== undefined && await this.#isWorthParting(counting, until) }
     }
-    tally.note(names as readonly SeriesName[])
+    tally.note(names)
     // The image first: where associations are few, the count has the next one.
     const bringing = this.fetch({ series: stack.seriesUid }, 0)
     const counting = count()
