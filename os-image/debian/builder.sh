@@ -18,6 +18,6 @@ mmdebstrap --quiet --mode=root --variant=apt --include="$packages" \
   --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
-  trixie "$builder" < <("$here/sources.sh") >&2
+  trixie "$builder" - < <("$here/sources.sh") >&2
 printf '%s' "$wanted" > "$builder.made"
 echo "$builder"

@@ -23,7 +23,7 @@ for path in doc man locale bash-completion zsh lintian info common-licenses; do 
 mmdebstrap --quiet --mode=root --variant=essential --include="$(words "$here/packages.txt" | paste -sd,)" \
   --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
   "${exclude[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-  trixie "$tree" < <("$here/sources.sh") >&2
+  trixie "$tree" - < <("$here/sources.sh") >&2
 
 # What the tree says of itself, before the package manager goes.
 chroot "$tree" dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\t${Installed-Size}\n' > "$meta/all.tsv"
