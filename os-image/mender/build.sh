@@ -22,7 +22,11 @@ PACKAGES+=,liblmdb-dev,liblmdb++-dev,libexpected-dev,libdbus-1-dev,nlohmann-json
 here=$(cd "$(dirname "$0")" && pwd)
 project=$(cd "$here/../.." && pwd)
 work=$project/var/mender
-archive=${MENDER_SOURCE:-$project/../shared/third-party/mender-$VERSION.tar.xz}
+# Beside this checkout, or beside the one whose work tree this is.
+archive=${MENDER_SOURCE:-}
+for place in "$project" "$(git -C "$project" rev-parse --path-format=absolute --git-common-dir 2>/dev/null || echo "$project/.git")/.."; do
+  [ -n "$archive" ] || archive=$(ls "$place/../shared/third-party/mender-$VERSION.tar.xz" 2>/dev/null || true)
+done
 upstream=${MENDER_GIT:-https://github.com/mendersoftware/mender.git}
 
 say() { printf '  mender: %s\n' "$*" >&2; }
@@ -67,7 +71,7 @@ fi
 
 source=$(mktemp -d -p "$work" source.XXXXXX)
 trap 'rm -rf "$source"' EXIT
-if [ -e "$archive" ]; then
+if [ -n "$archive" ]; then
   say "source: $archive"
   tar -x --strip-components=1 -f "$archive" -C "$source"
 else
