@@ -24,7 +24,7 @@ done
 # Every ELF file's wanted libraries, against the names that the tree has.
 find . -xdev -name '*.so*' -printf '%f\n' | sort -u > "$found.names"
 find . -xdev -type f \( -perm /111 -o -name '*.so*' -o -name '*.node' \) -print0 > "$found.elf"
-"$image/in-builder.sh" --bind="$tree" -- sh -c 'cd "$1"; xargs -0 readelf -d 2>/dev/null' sh "$tree" < "$found.elf" |
+"$image/in-builder.sh" --bind="$tree" -- sh -c 'cd "$1"; xargs -0 readelf -d 2>/dev/null || true' sh "$tree" < "$found.elf" |
   awk 'NR == FNR { have[$1] = 1; next }
        /^File: / { file = substr($2, 3) }
        /\(NEEDED\)/ { name = $NF; gsub(/[][]/, "", name); if (!(name in have)) print "library missing: " name ", wanted by " file }' "$found.names" - >> "$found"
@@ -39,7 +39,7 @@ resolve() { # a path as the running system would follow it
   done
   [ -e "$tree$path" ]
 }
-grep -rlIE --max-count=1 '^#!' usr/bin usr/sbin usr/lib usr/share/mender etc 2>/dev/null | while read -r script; do
+{ grep -rlIE --max-count=1 '^#!' usr/bin usr/sbin usr/lib usr/share/mender etc 2>/dev/null || true; } | while read -r script; do
   [ -x "$script" ] || continue
   IFS= read -r line < "$script" || true
   case $line in '#!'*) ;; *) continue ;; esac

@@ -39,7 +39,7 @@ lay() { cp -a --no-preserve=ownership "$1/." "$tree/"; }
 cd "$tree"
 rm -rf ./{boot,home,media,mnt,opt,root,srv}
 mkdir -p ./{dev,efi,etc/mender,proc,root,run,sys,tmp,usr/lib/drimbox,var}
-[ -z "$mender" ] || lay "$mender"
+if [ -n "$mender" ]; then lay "$mender"; rm -f ./.[a-z]*; fi
 for files in "$project/appliance/rootfs" "$project/appliance/update/rootfs"; do
   if [ -d "$files" ]; then lay "$files"; fi
 done
