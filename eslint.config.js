@@ -5,10 +5,11 @@
 import neostandard from 'neostandard'
 
 const shelves = {
-  'src/core/**': ['#standards/*', '#box/*', '#sim/*', '#cli/*', '#test/*'],
-  'src/standards/**': ['#box/*', '#sim/*', '#cli/*', '#test/*'],
-  'src/box/**': ['#sim/*', '#cli/*', '#test/*'],
-  'src/sim/**': ['#box/*', '#cli/*', '#test/*'],
+  'src/core/**': ['#standards/*', '#box/*', '#fleet/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/standards/**': ['#box/*', '#fleet/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/box/**': ['#fleet/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/fleet/**': ['#box/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/sim/**': ['#box/*', '#fleet/*', '#cli/*', '#test/*'],
   'src/cli/**': ['#sim/*', '#test/*']
 }
 
@@ -19,8 +20,8 @@ export default [
     rules: {
       'no-restricted-imports': ['error', {
         patterns: [
-          { group: wrongWays, message: 'imports point core <- standards <- box | sim <- cli' },
-          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|sim|cli)/', message: 'name another shelf by its #word' }
+          { group: wrongWays, message: 'imports point core <- standards <- box | fleet | sim <- cli' },
+          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|fleet|sim|cli)/', message: 'name another shelf by its #word' }
         ]
       }]
     }

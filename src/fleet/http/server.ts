@@ -43,7 +43,7 @@ export async function fleetServer ({ connectionsMax, tls, takesUploads = false }
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestIdHeader: false,
     ...tls === undefined ? { http: { maxHeaderSize: HEADER_BYTES_MAX } } : { https: { ...await readTls(tls), maxHeaderSize: HEADER_BYTES_MAX } },
-    frameworkErrors: (error, request, reply) => { sendError(reply as unknown as FastifyReply, error) }
+    frameworkErrors: (error, _request, reply) => { sendError(reply as unknown as FastifyReply, error) }
   }) as unknown as FastifyInstance
   app.server.maxConnections = connectionsMax
   app.removeAllContentTypeParsers()

@@ -72,7 +72,7 @@ export class DeviceTable {
         return { id, standing: shown.standing }
       }
       const isExpected = known?.expects_key === 1 && (known.expected_fingerprint ?? key.fingerprint) === key.fingerprint
-      const standing = isExpected ? 'accepted' : 'pending'
+      const standing: Standing = isExpected ? 'accepted' : 'pending'
       if (isExpected) this.#db.prepare('UPDATE device SET expects_key = 0, expected_fingerprint = NULL WHERE id = ?').run(id)
       else if (this.#keys(id).filter(one => one.standing === 'pending').length >= KEYS_PENDING_MAX) throw tooMany('too many keys of this device wait to be accepted')
       this.#db.prepare('INSERT INTO device_key VALUES (?, ?, ?, ?, ?, ?)').run(id, key.fingerprint, key.kind, key.pem, standing, at)
