@@ -143,7 +143,7 @@ t.test('a caller who says nothing, or never ends, is let go', { skip }, async t 
   const { socket } = await signer(t, tctiOf(1))
   const silent = connect(socket)
   const slow = connect(socket)
-  slow.write(`POST /keys/a/sign HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"dig`)
+  slow.write('POST /keys/a/sign HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"dig')
   const started = Date.now()
   await Promise.all([silent, slow].map(async one => { one.on('error', () => {}); one.resume(); await once(one, 'close') }))
   t.ok(Date.now() - started < 8000)
