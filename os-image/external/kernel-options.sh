@@ -42,7 +42,7 @@ if [ -n "$source" ]; then
   # Later lines win, as with Buildroot's merge of fragments; what nobody names takes its default.
   make -s -C "$source" O="$out" ARCH=$arch olddefconfig >/dev/null 2>"$out/said" || { tail -n 5 "$out/said" >&2; exit 1; }
 fi
-[ -n "$config" ] && [ ${#fragments[@]} -gt 0 ] || { echo "--config=FILE FRAGMENT…, or --source= and --board= (--help)" >&2; exit 2; }
+if [ -z "$config" ] || [ ${#fragments[@]} -eq 0 ]; then echo "--config=FILE FRAGMENT…, or --source= and --board= (--help)" >&2; exit 2; fi
 [ -n "$board" ] || board=$(grep -q '^CONFIG_ARM64=y' "$config" && echo arm64 || echo x86-64)
 
 # The last word on each option over all fragments, then what became of it.
