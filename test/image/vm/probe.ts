@@ -96,6 +96,7 @@ export class Probe {
         this.#waiting.get(id)?.(answer)
       } catch {}
     }).on('error', () => {})
-    return this.#socket = socket
+    this.#socket = socket
+    return socket
   }
 }
