@@ -5,11 +5,13 @@
 import neostandard from 'neostandard'
 
 const shelves = {
-  'src/core/**': ['#standards/*', '#box/*', '#sim/*', '#cli/*', '#test/*'],
-  'src/standards/**': ['#box/*', '#sim/*', '#cli/*', '#test/*'],
-  'src/box/**': ['#sim/*', '#cli/*', '#test/*'],
-  'src/sim/**': ['#box/*', '#cli/*', '#test/*'],
-  'src/cli/**': ['#sim/*', '#test/*']
+  'src/core/**': ['#standards/*', '#box/*', '#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/standards/**': ['#box/*', '#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/box/**': ['#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/signer/**': ['#box/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/status/**': ['#box/*', '#signer/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/sim/**': ['#box/*', '#signer/*', '#status/*', '#cli/*', '#test/*'],
+  'src/cli/**': ['#signer/*', '#status/*', '#sim/*', '#test/*']
 }
 
 export default [
@@ -19,8 +21,8 @@ export default [
     rules: {
       'no-restricted-imports': ['error', {
         patterns: [
-          { group: wrongWays, message: 'imports point core <- standards <- box | sim <- cli' },
-          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|sim|cli)/', message: 'name another shelf by its #word' }
+          { group: wrongWays, message: 'imports point core <- standards <- box | signer | status | sim <- cli' },
+          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|signer|status|sim|cli)/', message: 'name another shelf by its #word' }
         ]
       }]
     }
