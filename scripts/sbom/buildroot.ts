@@ -14,8 +14,8 @@ interface Written {
   readonly dependencies?: ReadonlyArray<{ readonly ref: string, readonly dependsOn?: readonly string[] }>
 }
 
-/** Packages that make the build, not the image: a skeleton of folders, headers, the compiler. */
-const NOT_SHIPPED = /^(skeleton.*|linux-headers|gcc-final|gnu-efi|drimbox|boost-build|lmdbxx|tl-expected|json-for-modern-cpp)$/
+/** Packages that make the build and not the image (folders, headers, the compiler), and those that another part describes. */
+const NOT_SHIPPED = /^(skeleton.*|nodejs-release|linux-headers|gcc-final|gnu-efi|drimbox|boost-build|lmdbxx|tl-expected|json-for-modern-cpp)$/
 
 export function buildrootPart (file: string): Part {
   const { components, dependencies = [] } = JSON.parse(readFileSync(file, 'utf8')) as Written

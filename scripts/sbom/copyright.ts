@@ -43,7 +43,7 @@ const SPDX: Readonly<Record<string, string>> = {
   'mpl-2.0': 'MPL-2.0',
   'oldap-2.8': 'OLDAP-2.8',
   'openldap-2.8': 'OLDAP-2.8',
-  'openssl': 'OpenSSL',
+  openssl: 'OpenSSL',
   python: 'Python-2.0',
   'unicode-dfs-2016': 'Unicode-DFS-2016',
   x11: 'X11',
@@ -51,7 +51,7 @@ const SPDX: Readonly<Record<string, string>> = {
 }
 const GNU = /^(A?GPL|LGPL|GFDL)[-_ ]?v?(\d(?:\.\d)?)?(?:\.0)?(\+|-or-later|-only)?$/i
 /** Names that say only "see there", and licence grants that say nothing about a licence. */
-const NO_NAME = /^(|__.*__|verbatim|permissive.*|all-permissive|license:)$/i
+const NO_NAME = /^(|--.*--|none|verbatim|permissive.*|all-permissive|license:)$/i
 const POINTER = /\/usr\/share\/common-licenses\/([A-Za-z]+(?:-[\d.]+\d)?)/g
 
 /** The licences of one copyright file, each once, in a fixed order. */

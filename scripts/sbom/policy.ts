@@ -22,15 +22,15 @@ export interface Finding { readonly code: FindingCode, readonly component: strin
 
 /** Everything that breaks the policy; none is a clean image. */
 export function findingsOf (bom: Bom): Finding[] {
-  return all(bom.components).flatMap(component => {
+  return all(bom.components).flatMap((component): Finding[] => {
     const name = `${component.name} ${component.version}`
     const names = licenceNames(component)
-    if (names.length === 0) return [{ code: 'LICENCE_UNKNOWN' as const, component: name, detail: 'names no licence' }]
+    if (names.length === 0) return [{ code: 'LICENCE_UNKNOWN', component: name, detail: 'names no licence' }]
     const refused = names.filter(one => REFUSED.test(one))
-    if (refused.length > 0) return [{ code: 'LICENCE_REFUSED' as const, component: name, detail: refused.join(', ') }]
+    if (refused.length > 0) return [{ code: 'LICENCE_REFUSED', component: name, detail: refused.join(', ') }]
     if (!inOurProcess(component)) return []
     const foreign = names.filter(one => !allowed(one))
-    return foreign.length === 0 ? [] : [{ code: 'LICENCE_NOT_FOR_OUR_PROCESS' as const, component: name, detail: foreign.join(', ') }]
+    return foreign.length === 0 ? [] : [{ code: 'LICENCE_NOT_FOR_OUR_PROCESS', component: name, detail: foreign.join(', ') }]
   })
 }
 
