@@ -119,9 +119,9 @@ test('a failure comes with its log, and the cause is told in words', async t => 
   const { id } = site.fleet.desk.deploy('drimbox-0.2.0', device.id)
   await device.tell(id, 'failure')
   const message = (text: string): object => ({ timestamp: '2026-11-29T13:03:17.063493443Z', level: 'ERROR', message: text })
-  const log = { messages: [message('Update module output: code=SERVICE_FAILED'), message('Process exited with status 1')] }
+  const log = { messages: [message('Update module output: drimbox: GATE_GATEWAY_FAILED: The gateway has ended several times. Error: x'), message('Process exited with status 1')] }
   t.equal((await device.ask('PUT', `${DEPLOYMENTS}/${id}/log`, log)).status, 204)
-  t.match(site.fleet.desk.deployment(id), { log: { ...log, isWhole: true }, cause: { code: 'SERVICE_FAILED', fr: 'le service DRIMbox ne démarre pas dans cette version' } })
+  t.match(site.fleet.desk.deployment(id), { log: { ...log, isWhole: true }, cause: { code: 'GATE_GATEWAY_FAILED', fr: 'La passerelle s\'est arrêtée plusieurs fois' } })
   // Clients have been seen to send it cut.
   t.equal((await device.ask('PUT', `${DEPLOYMENTS}/${id}/log`, JSON.stringify({ messages: [message('a "}]} b'), message('cut')] }).slice(0, -20))).status, 204)
   t.match(site.fleet.desk.deployment(id), { log: { messages: [{ message: 'a "}]} b' }], isWhole: false }, cause: { fr: 'l\'équipement dit : a "}]} b' } })

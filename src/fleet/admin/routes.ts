@@ -3,7 +3,7 @@
  * people open.
  */
 
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Desk } from '../desk.ts'
@@ -20,7 +20,16 @@ export function adminRoutes (app: FastifyInstance, desk: Desk): void {
   app.addContentTypeParser('application/vnd.mender-artifact', async (_request: unknown, body: Readable) => body)
 
   app.get('/releases', async () => desk.releases())
-  app.post('/releases', { bodyLimit: Number.MAX_SAFE_INTEGER }, async request => await desk.addRelease(request.body as Readable))
+  app.post('/releases', { bodyLimit: Number.MAX_SAFE_INTEGER }, async request => {
+    if (!(request.body instanceof Readable)) throw new FleetError('MEDIA_UNSUPPORTED', 'an artifact is sent as application/vnd.mender-artifact')
+    const { body } = request
+    try {
+      return await desk.addRelease(body.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>)
+    } finally {
+      // Refused in its middle, it is still read to its end: whoever sends it would else see a broken line, not the reason.
+      body.resume()
+    }
+  })
   app.delete('/releases/:which', async request => await desk.removeRelease(param(request)))
 
   app.get('/devices', async () => desk.devices())

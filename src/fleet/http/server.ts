@@ -81,8 +81,7 @@ function sendError (reply: FastifyReply, error: unknown): void {
     error: known?.message ?? 'internal error',
     request_id: reply.request.id,
     code,
-    title: titleOf(code, 'fr'),
-    title_en: titleOf(code, 'en'),
+    title: titleOf(code, /^en/i.test(reply.request.headers['accept-language'] ?? '') ? 'en' : 'fr'),
     ...known !== undefined && Object.keys(known.facts).length > 0 && { facts: known.facts }
   })
 }
