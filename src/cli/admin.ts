@@ -24,7 +24,7 @@ export class BoxRefusal extends Error {
  * @throws SettingError when no box answers there
  * @throws BoxRefusal when it answers with a problem (RFC 9457)
  */
-export async function askBox (socketPath: string, method: 'GET' | 'DELETE', path: string, options: { readonly language: string, readonly signal: AbortSignal }): Promise<unknown> {
+export async function askBox (socketPath: string, method: 'GET' | 'POST' | 'DELETE', path: string, options: { readonly language: string, readonly signal: AbortSignal }): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number, body: string }>()
   const asked = request({ socketPath, method, path, headers: { accept: 'application/json', 'accept-language': options.language }, signal: options.signal }, response => {
     const chunks: Buffer[] = []

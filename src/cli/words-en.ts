@@ -64,6 +64,7 @@ export const english: Words = {
   drimbox bench     measures the site's PACS (latency, throughput) with one study
   drimbox status    how the running box is doing
   drimbox cache     what the box has cached, and how to purge it
+  drimbox drain     no new requests, those under way end
 
 Help of a command: drimbox COMMAND --help (--lang=fr pour le français)
 ${EXITS}`,
@@ -132,6 +133,14 @@ ${EXITS}`,
     cache: `drimbox cache [list]: series that the box keeps
 drimbox cache purge STUDY: forgets them (the PACS still has them)
 
+${BOX_CHOICE}
+${COMMON}
+
+${EXITS}`,
+    drain: `drimbox drain: no new requests (503), those under way end; before a restart
+
+  --wait=SECONDS            at most (60); beyond, exit 1 and what is left goes on
+  --undo                    open again: the restart did not come
 ${BOX_CHOICE}
 ${COMMON}
 
@@ -250,6 +259,10 @@ ${EXITS}`
       `Retrieves under way   ${retrieves.length === 0 ? 'none' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid}: ${arrived} objects arrived, ${readers} readers`)
     ].map(line => line.trimEnd()).join('\n')
+  },
+
+  drain: {
+    state: ({ isDraining, active }) => isDraining ? `No new requests; ${active} under way.` : `Open to requests; ${active} under way.`
   },
 
   cache: {

@@ -5,6 +5,7 @@
  */
 
 import type { CacheList, Status } from '#box/admin/routes.ts'
+import type { DrainState } from '#box/http/drain.ts'
 import type { Facts } from '#core/errors.ts'
 import type { BoxMeasure } from './bench/measure-box.ts'
 import type { PacsMeasure } from './bench/measure-pacs.ts'
@@ -86,6 +87,7 @@ export const french = {
   drimbox bench     mesure le PACS du site (latence, débit) avec un examen
   drimbox status    état du boîtier en marche
   drimbox cache     ce que le boîtier garde en cache, et comment le purger
+  drimbox drain     plus de nouvelles demandes, celles en cours se terminent
 
 Aide d'une commande : drimbox COMMANDE --help (--lang=en for English)
 ${EXITS}`,
@@ -154,6 +156,14 @@ ${EXITS}`,
     cache: `drimbox cache [list] : séries que le boîtier garde
 drimbox cache purge EXAMEN : les oublie (le PACS les a toujours)
 
+${BOX_CHOICE}
+${COMMON}
+
+${EXITS}`,
+    drain: `drimbox drain : plus de nouvelles demandes (503), celles en cours se terminent ; avant un redémarrage
+
+  --wait=SECONDES           au plus (60) ; au-delà, sortie 1 et les demandes restantes continuent
+  --undo                    reprendre : le redémarrage n'a pas eu lieu
 ${BOX_CHOICE}
 ${COMMON}
 
@@ -275,6 +285,10 @@ ${EXITS}`
       `Rapatriements en cours ${retrieves.length === 0 ? 'aucun' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid} : ${arrived} objet(s) arrivé(s), ${readers} lecteur(s)`)
     ].map(line => line.trimEnd()).join('\n')
+  },
+
+  drain: {
+    state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
   },
 
   cache: {
