@@ -28,9 +28,9 @@ export interface Activation {
  * @throws SettingError when there is nothing to listen on
  */
 export async function serveWhileAsked (server: Server, { socket, idleSeconds }: Activation, listening: (where: string) => void = () => {}): Promise<void> {
-  const closed = once(server, 'close')
   server.maxRequestsPerSocket = 1
   const where = await listen(server, socket)
+  const closed = once(server, 'close')
   listening(where)
   let open = 0
   let timer: NodeJS.Timeout | undefined

@@ -6,7 +6,7 @@
  */
 
 import { readdir } from 'node:fs/promises'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, uptime } from 'node:os'
 import { join } from 'node:path'
 import si from 'systeminformation'
 import { readSmall, readSmallBytes } from './facts.ts'
@@ -39,7 +39,6 @@ export interface Machine {
 /** @param root before every path; empty on a box */
 export async function readMachine (root: string): Promise<Machine> {
   const text = async (path: string): Promise<string | null> => {
-    // eslint-disable-next-line no-control-regex -- a file of the kernel's may end in a zero
     return await readSmall(join(root, '/', path), BYTES_MAX).then(found => found?.replace(/[\0\n]+$/, '') ?? null, () => null)
   }
   const commandLine = (await text('/proc/cmdline'))?.split(/\s+/) ?? []
@@ -57,7 +56,7 @@ export async function readMachine (root: string): Promise<Machine> {
       verity: slot !== null && /^[0-9a-f]{64}$/.test(value('drimbox.roothash') ?? ''),
       entry: await loaderEntry(root)
     },
-    uptimeSeconds: Math.floor(si.time().uptime),
+    uptimeSeconds: Math.floor(Number.parseFloat((await text('/proc/uptime')) ?? '') || uptime()),
     memory: { totalBytes: memory.total, availableBytes: memory.available },
     network: { addresses: addresses() }
   }
