@@ -53,7 +53,7 @@ const WORDS: Readonly<Record<string, readonly [fr: string, en: string]>> = {
 /** `drimbox: GATE_GATEWAY_FAILED: The gateway …`, as the update module writes it to the log. */
 const CODE = /\bdrimbox: ((?:UPDATE|GATE)_[A-Z_]{2,40}):/
 /** An inventory attribute that holds the code of the last update. */
-const ATTRIBUTE = 'drimbox_update_code'
+const ATTRIBUTE = 'update_code'
 /** What Mender's client itself refuses, before any module is asked: 3.4.0 and 5.1.0. */
 const REFUSALS: readonly (readonly [said: RegExp, code: string])[] = [
   [/signature.*(invalid|verif|fail|wrong)|(invalid|verif|fail).*signature|expecting signed artifact/i, 'ARTIFACT_SIGNATURE_WRONG'],

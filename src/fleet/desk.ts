@@ -8,6 +8,7 @@ import { FleetError } from './errors.ts'
 import { parseDeviceKey } from './mender/device-key.ts'
 import { parseIdentity } from './mender/identity.ts'
 import { lackingFor } from './mender/next.ts'
+import type { Downloads, Progress } from './mender/progress.ts'
 import type { Deployment, DeploymentEvent, DeploymentLog } from './store/deployments.ts'
 import type { Device } from './store/devices.ts'
 import type { Attributes } from './store/inventory.ts'
@@ -18,6 +19,8 @@ export interface DeploymentView extends Deployment {
   /** Names, where the deployment has ids. */
   readonly release: string
   readonly cause: Cause | undefined
+  /** Of its download, where one has begun since the server was started. */
+  readonly download: Progress | undefined
 }
 
 export interface DeploymentStory extends DeploymentView {
@@ -28,10 +31,12 @@ export interface DeploymentStory extends DeploymentView {
 export class Desk {
   readonly #store: Store
   readonly #files: ArtifactFiles
+  readonly #downloads: Pick<Downloads, 'of'>
 
-  constructor (store: Store, files: ArtifactFiles) {
+  constructor (store: Store, files: ArtifactFiles, downloads: Pick<Downloads, 'of'>) {
     this.#store = store
     this.#files = files
+    this.#downloads = downloads
   }
 
   /** @throws FleetError ARTIFACT_…, RELEASE_EXISTS */
@@ -126,6 +131,6 @@ export class Desk {
       log: this.#store.deployments.log(deployment.id),
       inventory: this.#store.inventory.of(deployment.deviceId)
     })
-    return { ...deployment, release: this.#store.releases.get(deployment.releaseId).name, cause }
+    return { ...deployment, release: this.#store.releases.get(deployment.releaseId).name, cause, download: this.#downloads.of(deployment.id) }
   }
 }

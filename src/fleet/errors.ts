@@ -23,7 +23,6 @@ const TABLE = {
   REQUEST_UNREADABLE: [400, 'Demande illisible', 'Unreadable request'],
   STATE_UNKNOWN: [400, 'État de déploiement inconnu', 'Unknown deployment state'],
   ROUTE_UNKNOWN: [404, 'Ressource inconnue', 'Unknown resource'],
-  METHOD_REFUSED: [405, 'Méthode non permise sur cette ressource', 'Method not allowed for this resource'],
   DEPLOYMENT_UNKNOWN: [404, 'Déploiement inconnu', 'Unknown deployment'],
   DEPLOYMENT_ABORTED: [409, 'Déploiement abandonné', 'Deployment aborted'],
   DEPLOYMENT_FINISHED: [409, 'Déploiement déjà terminé', 'Deployment already finished'],

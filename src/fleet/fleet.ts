@@ -16,6 +16,7 @@ import { listenOn } from './http/listen.ts'
 import { fleetServer } from './http/server.ts'
 import { openServerKeys } from './keys/server-keys.ts'
 import { menderRoutes } from './mender/routes.ts'
+import { Downloads } from './mender/progress.ts'
 import { openStore } from './store/open-store.ts'
 
 export interface Fleet {
@@ -45,7 +46,8 @@ export async function openFleet (config: FleetConfig, { log = pino({ level: conf
     const keys = await openServerKeys(join(folder, 'keys'))
     const store = openStore(join(folder, 'fleet.sqlite'), now)
     open.push(store)
-    const desk = new Desk(store, files)
+    const downloads = new Downloads()
+    const desk = new Desk(store, files, downloads)
     if (adminSocket !== undefined) {
       const admin = await fleetServer({ connectionsMax: 16, takesUploads: true }, log)
       adminRoutes(admin, desk)
@@ -53,7 +55,7 @@ export async function openFleet (config: FleetConfig, { log = pino({ level: conf
       await listenOn(admin, { socket: adminSocket })
     }
     const server = await fleetServer(http, log)
-    menderRoutes(server, config, { store, keys, fileOf: sha256 => files.pathOf(sha256), now })
+    menderRoutes(server, config, { store, keys, fileOf: sha256 => files.pathOf(sha256), downloads, now })
     open.push(server)
     const address = await listenOn(server, http)
     return { address, desk, close }

@@ -20,7 +20,7 @@ test('the update module\'s last code is the cause, whatever else is in the log',
     ['error', 'Process exited with status 1']
   ])), { code: 'GATE_FRONT_SILENT', fr: 'Le frontal HTTPS ne répond pas', en: 'The HTTPS front does not answer' })
   t.match(causeOf(failed([['error', 'drimbox: GATE_UNHEARD_OF: x']])), { code: 'GATE_UNHEARD_OF', fr: 'l\'équipement dit : drimbox: GATE_UNHEARD_OF: x' })
-  t.match(causeOf(failed([], { inventory: { drimbox_update_code: 'UPDATE_INTERRUPTED' } })), { fr: 'La mise à jour a été interrompue' })
+  t.match(causeOf(failed([], { inventory: { update_code: 'UPDATE_INTERRUPTED' } })), { fr: 'La mise à jour a été interrompue' })
   t.match(causeOf(failed([['error', 'first'], ['error', 'last'], ['info', 'later']])), { code: undefined, en: 'the device says: last' })
   t.match(causeOf(failed([])), { fr: 'échec, sans explication de l\'équipement' })
   t.equal(causeOf(failed([], { state: 'success' })), undefined)

@@ -72,6 +72,7 @@ test('an update from the first question to success', async t => {
   t.equal(download.status, 200)
   t.match(download.headers, { 'content-type': 'application/vnd.mender-artifact', 'content-length': String(file.length), 'accept-ranges': 'bytes', etag: `"${sha256(file)}"` })
   t.ok(download.body.equals(file))
+  t.same(site.fleet.desk.deployment(id).download, { sentBytes: file.length, bytes: file.length })
   for (const state of ['installing', 'rebooting', 'installing', 'installing', 'success']) t.equal((await device.tell(id, state)).status, 204, state)
   t.same(site.fleet.desk.deployment(id).events.map(({ state }) => state), ['pending', 'downloading', 'installing', 'rebooting', 'installing', 'success'])
   t.equal((await device.next({ artifact_name: 'drimbox-0.2.0' })).status, 204)

@@ -65,7 +65,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line.`,
   ],
   attributeHeadings: ['Attribute', 'Value'],
   deploymentHeadings: ['Deployment', 'Device', 'Release', 'State', 'Since', 'Cause'],
-  deploymentRow: ({ id, deviceId, release, state, updatedAt, cause }: DeploymentView): string[] => [id, deviceId.slice(0, 8), release, states[state], at(updatedAt), cause === undefined ? '' : cause.en],
+  deploymentRow: ({ id, deviceId, release, state, updatedAt, cause, download }: DeploymentView): string[] => [id, deviceId.slice(0, 8), release, states[state] + (state === 'downloading' && download !== undefined ? ` ${Math.floor(100 * download.sentBytes / download.bytes)} %` : ''), at(updatedAt), cause === undefined ? '' : cause.en],
   story: ({ release, deviceId, state, events, cause, log }: DeploymentStory): string => [
     `${release} on ${deviceId}: ${states[state]}`,
     ...cause === undefined ? [] : [`Cause: ${cause.en}${cause.code === undefined ? '' : ` (${cause.code})`}`],

@@ -65,7 +65,7 @@ Codes de sortie : 0 réussi, 1 échoué, 2 ligne de commande incorrecte.`,
   ],
   attributeHeadings: ['Attribut', 'Valeur'],
   deploymentHeadings: ['Déploiement', 'Équipement', 'Version', 'État', 'Depuis', 'Cause'],
-  deploymentRow: ({ id, deviceId, release, state, updatedAt, cause }: DeploymentView): string[] => [id, deviceId.slice(0, 8), release, states[state], at(updatedAt), cause === undefined ? '' : cause.fr],
+  deploymentRow: ({ id, deviceId, release, state, updatedAt, cause, download }: DeploymentView): string[] => [id, deviceId.slice(0, 8), release, states[state] + (state === 'downloading' && download !== undefined ? ` ${Math.floor(100 * download.sentBytes / download.bytes)} %` : ''), at(updatedAt), cause === undefined ? '' : cause.fr],
   story: ({ release, deviceId, state, events, cause, log }: DeploymentStory): string => [
     `${release} sur ${deviceId} : ${states[state]}`,
     ...cause === undefined ? [] : [`Cause : ${cause.fr}${cause.code === undefined ? '' : ` (${cause.code})`}`],

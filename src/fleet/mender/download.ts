@@ -12,6 +12,7 @@ import { isNotModified, isSameState, validatorHeaders } from '#standards/dicomwe
 import { FleetError } from '../errors.ts'
 import { LINK_PREFIX, type Links } from '../keys/link.ts'
 import type { Store } from '../store/open-store.ts'
+import type { Downloads } from './progress.ts'
 
 /** Read from the disk at once. */
 const READ_BYTES = 256 << 10
@@ -21,13 +22,12 @@ export interface DownloadParts {
   readonly links: Pick<Links, 'check'>
   /** Path of an artifact's file. */
   readonly fileOf: (sha256: string) => string
+  readonly downloads: Downloads
   readonly atOnceMax: number
   readonly retrySeconds: number
 }
 
-export function downloadRoutes (app: FastifyInstance, { store, links, fileOf, atOnceMax, retrySeconds }: DownloadParts): void {
-  let atOnce = 0
-
+export function downloadRoutes (app: FastifyInstance, { store, links, fileOf, downloads, atOnceMax, retrySeconds }: DownloadParts): void {
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params as { id: string }
     links.check(id, request.query as Record<string, unknown>)
@@ -42,16 +42,17 @@ export function downloadRoutes (app: FastifyInstance, { store, links, fileOf, at
     void reply.type('application/vnd.mender-artifact').header('content-length', end - from)
     if (request.method === 'HEAD') return await reply.send()
     if (range !== undefined) void reply.code(206).header('content-range', contentRange(range, bytes))
-    if (atOnce >= atOnceMax) {
+    if (downloads.atOnce >= atOnceMax) {
       for (const name of ['content-length', 'content-range', 'accept-ranges', 'etag', 'last-modified']) reply.removeHeader(name)
       throw new FleetError('TOO_MANY', 'too many downloads at once', { facts: { retryAfterSeconds: retrySeconds } })
     }
-    atOnce += 1
-    reply.raw.once('close', () => { atOnce -= 1 })
+    downloads.atOnce += 1
+    reply.raw.once('close', () => { downloads.atOnce -= 1 })
     const file = await open(fileOf(sha256))
     const stream = file.createReadStream({ start: from, end: end - 1, highWaterMark: READ_BYTES })
     // Whatever ends the answer, its file is closed with it.
     reply.raw.once('close', () => { stream.destroy() })
+    downloads.begin(id, from, bytes, () => stream.bytesRead)
     request.log.info({ deployment: id, from, end, bytes }, 'a download begins')
     return await reply.send(stream)
   }
