@@ -5,11 +5,14 @@
 import neostandard from 'neostandard'
 
 const shelves = {
-  'src/core/**': ['#standards/*', '#box/*', '#sim/*', '#cli/*', '#test/*'],
-  'src/standards/**': ['#box/*', '#sim/*', '#cli/*', '#test/*'],
-  'src/box/**': ['#sim/*', '#cli/*', '#test/*'],
-  'src/sim/**': ['#box/*', '#cli/*', '#test/*'],
-  'src/cli/**': ['#sim/*', '#test/*']
+  'src/core/**': ['#standards/*', '#box/*', '#fleet/*', '#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/standards/**': ['#box/*', '#fleet/*', '#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/box/**': ['#fleet/*', '#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/fleet/**': ['#box/*', '#signer/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/signer/**': ['#box/*', '#fleet/*', '#status/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/status/**': ['#box/*', '#fleet/*', '#signer/*', '#sim/*', '#cli/*', '#test/*'],
+  'src/sim/**': ['#box/*', '#fleet/*', '#signer/*', '#status/*', '#cli/*', '#test/*'],
+  'src/cli/**': ['#signer/*', '#status/*', '#sim/*', '#test/*']
 }
 
 export default [
@@ -19,8 +22,8 @@ export default [
     rules: {
       'no-restricted-imports': ['error', {
         patterns: [
-          { group: wrongWays, message: 'imports point core <- standards <- box | sim <- cli' },
-          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|sim|cli)/', message: 'name another shelf by its #word' }
+          { group: wrongWays, message: 'imports point core <- standards <- box | fleet | signer | status | sim <- cli' },
+          { regex: '^\\.\\./.*\\.\\./|^\\.\\./(core|standards|box|fleet|signer|status|sim|cli)/', message: 'name another shelf by its #word' }
         ]
       }]
     }

@@ -10,6 +10,7 @@ import type { Facts } from '#core/errors.ts'
 import type { BoxMeasure } from './bench/measure-box.ts'
 import type { PacsMeasure } from './bench/measure-pacs.ts'
 import { hitRate } from './hit-rate.ts'
+import { fleetFrench } from './fleet/words-fr.ts'
 import type { FindingName, Mark, Site, StepName } from './pair/step.ts'
 
 type Advice = Readonly<Record<string, string>>
@@ -88,6 +89,7 @@ export const french = {
   drimbox status    état du boîtier en marche
   drimbox cache     ce que le boîtier garde en cache, et comment le purger
   drimbox drain     plus de nouvelles demandes, celles en cours se terminent
+  drimbox fleet     le serveur de flotte : versions, équipements, déploiements
 
 Aide d'une commande : drimbox COMMANDE --help (--lang=en for English)
 ${EXITS}`,
@@ -168,6 +170,7 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
+    fleet: fleetFrench.help,
     status: `drimbox status : état du boîtier en marche
 
 ${BOX_CHOICE}
@@ -191,6 +194,7 @@ ${EXITS}`
     'local-limit-exceeded': 'le PACS a atteint sa limite d\'associations : réessayer plus tard',
     EADDRINUSE: 'ce port est déjà pris sur cette machine, sans doute par le boîtier : l\'arrêter (systemctl stop drimbox), ou employer --method=get',
     EACCES: 'un port inférieur à 1024 demande des droits d\'administrateur',
+    'fleet-not-running': 'aucun serveur de flotte ne tourne avec ce socket : le démarrer (node src/fleet.ts), ou vérifier adminSocket dans ses paramètres',
     'box-not-running': 'le boîtier ne fonctionne pas : systemctl status drimbox',
     'socket-forbidden': 'ce compte n\'a pas le droit d\'ouvrir le socket : employer celui du boîtier, ou root',
     'no-admin-socket': 'indiquer adminSocket dans les paramètres, ou --socket=CHEMIN'
@@ -290,6 +294,7 @@ ${EXITS}`
   drain: {
     state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
   },
+  fleet: fleetFrench,
 
   cache: {
     headings: ['Dernier usage', 'Objets', 'Taille', 'État', 'Examen', 'Série'],
