@@ -58,7 +58,7 @@ printf '%s\n' NAME=DRIMbox ID=drimbox "VERSION_ID=$version" IMAGE_ID=drimbox "IM
 ln -sfn ../usr/lib/os-release ./etc/os-release
 : > ./etc/machine-id
 [ -e ./etc/hostname ] || echo drimbox > ./etc/hostname
-ln -sfn ../run/systemd/resolve/stub-resolv.conf ./etc/resolv.conf
+ln -sfn ../run/drimbox-network/resolv.conf ./etc/resolv.conf
 for over in "${overs[@]}"; do lay "$over"; done
 
 # Users from nothing but sysusers.d, so that a package more or less moves no number.
