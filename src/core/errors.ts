@@ -84,6 +84,7 @@ export type CapacityCode =
   | 'STORE_FULL' // the cache's disk, or the bytes it may take
   | 'STORE_FAILED' // the disk refused a read or a write
   | 'BUSY' // too many callers at once
+  | 'CLOSING' // the box is about to restart
 
 export class CapacityError extends DrimboxError {
   readonly code: CapacityCode
@@ -98,4 +99,36 @@ export class SettingError extends DrimboxError {
   readonly code = 'SETTING_INVALID'
 }
 
-export type Code = RequestCode | PeerCode | CapacityCode | SettingError['code']
+/** The TPM, as drimbox-signer sees it. The machine is at fault, not the caller. */
+export type TpmCode =
+  | 'TPM_ABSENT' // no device, or nothing behind it
+  | 'TPM_LOCKOUT' // it protects itself from guessing: what counts failures is refused for a while
+  | 'TPM_TIMEOUT' // silent for longer than a command may take
+  | 'TPM_FAILED' // any other refusal, with its response code in facts
+
+export class TpmError extends DrimboxError {
+  readonly code: TpmCode
+  constructor (code: TpmCode, message: string, details?: Details) {
+    super(message, details)
+    this.code = code
+  }
+}
+
+/** A signing key that isn't there, or that can't be made. Trying again changes nothing. */
+export type KeyCode =
+  | 'KEY_UNKNOWN' // no such key here
+  | 'KEY_EXISTS' // there is one of this name, of another kind
+  | 'KEY_LIMIT' // as many keys as this box holds
+  | 'KEY_UNREADABLE' // its file isn't what was written
+
+export class KeyError extends DrimboxError {
+  readonly code: KeyCode
+  constructor (code: KeyCode, message: string, details?: Details) {
+    super(message, details)
+    this.code = code
+  }
+}
+
+/** What only drimbox-signer answers with. */
+export type SignerCode = TpmCode | KeyCode
+export type Code = RequestCode | PeerCode | CapacityCode | SettingError['code'] | SignerCode

@@ -6,7 +6,11 @@
  * Owns statuses and titles. Leaves codes and messages to core/errors, sending to box/http.
  */
 
-import { DrimboxError, type Code, type Facts } from '#core/errors.ts'
+import { DrimboxError, type Code, type Facts, type SignerCode } from '#core/errors.ts'
+import { prefersEnglish } from './language.ts'
+
+/** What the gateway can answer: the signer's codes are its own socket's. */
+type ServedCode = Exclude<Code, SignerCode>
 
 /** Stops compiling when a code has no status. */
 export const STATUS = {
@@ -45,8 +49,9 @@ export const STATUS = {
   STORE_FULL: 507,
   STORE_FAILED: 500,
   BUSY: 503,
+  CLOSING: 503,
   SETTING_INVALID: 500
-} as const satisfies Record<Code, number>
+} as const satisfies Record<ServedCode, number>
 
 /** French first, English second, as everywhere that a person reads. */
 const TITLES = {
@@ -84,10 +89,11 @@ const TITLES = {
   CANCELLED: ['Demande abandonnée', 'Request given up'],
   STORE_FULL: ['Espace de stockage saturé', 'Storage full'],
   STORE_FAILED: ['Erreur du stockage local', 'Local storage failed'],
+  CLOSING: ['Redémarrage imminent', 'About to restart'],
   BUSY: ['Trop de demandes simultanées', 'Too many requests at once'],
   SETTING_INVALID: ['Paramétrage invalide', 'Invalid setting'],
   INTERNAL: ['Erreur interne', 'Internal error']
-} as const satisfies Record<Code | 'INTERNAL', readonly [fr: string, en: string]>
+} as const satisfies Record<ServedCode | 'INTERNAL', readonly [fr: string, en: string]>
 
 /** RFC 9457 §3, with `code` and `facts` as extension members. */
 interface ProblemBody {
@@ -95,7 +101,7 @@ interface ProblemBody {
   readonly type: string
   readonly title: string
   readonly status: number
-  readonly code: Code | 'INTERNAL'
+  readonly code: ServedCode | 'INTERNAL'
   readonly detail?: string
   readonly facts?: Facts
 }
@@ -112,9 +118,9 @@ export interface Problem {
  */
 export function problem (error: unknown, acceptLanguage?: string): Problem {
   // Whatever isn't ours may carry paths, SQL or a patient's name in its message: none of it leaves.
-  const known = error instanceof DrimboxError ? error : undefined
-  const code = known?.code ?? 'INTERNAL'
-  const status = known === undefined ? 500 : STATUS[known.code]
+  const known = error instanceof DrimboxError && isServed(error.code) ? error : undefined
+  const code = known === undefined ? 'INTERNAL' : known.code as ServedCode
+  const status = code === 'INTERNAL' ? 500 : STATUS[code]
   const english = prefersEnglish(acceptLanguage)
   const headers: Record<string, string> = {
     'content-type': 'application/problem+json',
@@ -142,18 +148,6 @@ export function problem (error: unknown, acceptLanguage?: string): Problem {
   }
 }
 
-/** RFC 9110 §12.5.4, as far as a choice between two languages needs it. */
-function prefersEnglish (acceptLanguage: string = ''): boolean {
-  const weights = { fr: 0, en: 0 }
-  for (const range of acceptLanguage.slice(0, LANGUAGE_CHARS_MAX).toLowerCase().split(',')) {
-    const [tag = '', ...parameters] = range.split(';').map(part => part.trim())
-    const language = tag.slice(0, 2)
-    if ((language !== 'fr' && language !== 'en') || !/^..(-|$)/.test(tag)) continue
-    const q = parameters.find(parameter => parameter.startsWith('q='))
-    weights[language] = Math.max(weights[language], q === undefined ? 1 : Number(q.slice(2)) || 0)
-  }
-  return weights.en > weights.fr
+function isServed (code: Code): code is ServedCode {
+  return Object.hasOwn(STATUS, code)
 }
-
-/** Characters of Accept-Language that are read: browsers send some dozens. */
-const LANGUAGE_CHARS_MAX = 256
