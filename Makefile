@@ -9,6 +9,7 @@ HTTP_PORT ?= 0
 DIMSE_PORT ?= 0
 CONFIG ?= config.json
 ROUNDS ?= 5
+CUTS ?= 50
 
 ##@ Start here
 demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AETITLE@host:port); Ctrl-C ends it
@@ -34,6 +35,9 @@ check: ready ## Types, format, lint, import direction, unused code and dependenc
 
 unit: ready ## Tests, those against real peers included (a peer that isn't installed is skipped by name)
 	tap run --reporter=terse
+
+test-update: ready ## The update module under Mender's real client, with CUTS=50 power cuts at random moments; minutes
+	CUTS=$(CUTS) tap run --reporter=terse --timeout=3600 test/appliance/update.test.ts
 
 fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or less
 	node test/fuzz/pdu.ts --seconds=60
@@ -67,4 +71,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo demo-update fleet test box check unit fuzz demo-smoke bench pages ready peers clean help
+.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help

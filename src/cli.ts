@@ -8,6 +8,7 @@
 import { BoxRefusal } from '#cli/admin.ts'
 import { benchVerb } from '#cli/bench.ts'
 import { cacheVerb } from '#cli/cache.ts'
+import { drainVerb } from '#cli/drain.ts'
 import { echoVerb } from '#cli/echo.ts'
 import { tellFailure, tellRefusal } from '#cli/failure.ts'
 import { findVerb } from '#cli/find.ts'
@@ -19,7 +20,7 @@ import { statusVerb } from '#cli/status.ts'
 import { EXIT, openTerminal, type Terminal, type Verb } from '#cli/terminal.ts'
 import { wordsFor } from '#cli/words.ts'
 
-const VERBS = { echo: echoVerb, find: findVerb, get: getVerb, pair: pairVerb, bench: benchVerb, cache: cacheVerb, status: statusVerb, fleet: fleetVerb } as const satisfies Record<string, Verb>
+const VERBS = { echo: echoVerb, find: findVerb, get: getVerb, pair: pairVerb, bench: benchVerb, cache: cacheVerb, status: statusVerb, drain: drainVerb, fleet: fleetVerb } as const satisfies Record<string, Verb>
 
 const args = process.argv.slice(2)
 const interrupted = new AbortController()

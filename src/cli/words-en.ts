@@ -65,6 +65,7 @@ export const english: Words = {
   drimbox bench     measures the site's PACS (latency, throughput) with one study
   drimbox status    how the running box is doing
   drimbox cache     what the box has cached, and how to purge it
+  drimbox drain     no new requests, those under way end
   drimbox fleet     the fleet server: releases, devices, deployments
 
 Help of a command: drimbox COMMAND --help (--lang=fr pour le français)
@@ -139,6 +140,14 @@ ${COMMON}
 
 ${EXITS}`,
     fleet: fleetEnglish.help,
+    drain: `drimbox drain: no new requests (503), those under way end; before a restart
+
+  --wait=SECONDS            at most (60); beyond, exit 1 and what is left goes on
+  --undo                    open again: the restart did not come
+${BOX_CHOICE}
+${COMMON}
+
+${EXITS}`,
     status: `drimbox status: how the running box is doing
 
 ${BOX_CHOICE}
@@ -257,6 +266,9 @@ ${EXITS}`
   },
 
   fleet: fleetEnglish,
+  drain: {
+    state: ({ isDraining, active }) => isDraining ? `No new requests; ${active} under way.` : `Open to requests; ${active} under way.`
+  },
 
   cache: {
     headings: ['Last used', 'Objects', 'Size', 'State', 'Study', 'Series'],

@@ -5,6 +5,7 @@
  */
 
 import type { CacheList, Status } from '#box/admin/routes.ts'
+import type { DrainState } from '#box/http/drain.ts'
 import type { Facts } from '#core/errors.ts'
 import type { BoxMeasure } from './bench/measure-box.ts'
 import type { PacsMeasure } from './bench/measure-pacs.ts'
@@ -87,6 +88,7 @@ export const french = {
   drimbox bench     mesure le PACS du site (latence, débit) avec un examen
   drimbox status    état du boîtier en marche
   drimbox cache     ce que le boîtier garde en cache, et comment le purger
+  drimbox drain     plus de nouvelles demandes, celles en cours se terminent
   drimbox fleet     le serveur de flotte : versions, équipements, déploiements
 
 Aide d'une commande : drimbox COMMANDE --help (--lang=en for English)
@@ -161,6 +163,14 @@ ${COMMON}
 
 ${EXITS}`,
     fleet: fleetFrench.help,
+    drain: `drimbox drain : plus de nouvelles demandes (503), celles en cours se terminent ; avant un redémarrage
+
+  --wait=SECONDES           au plus (60) ; au-delà, sortie 1 et les demandes restantes continuent
+  --undo                    reprendre : le redémarrage n'a pas eu lieu
+${BOX_CHOICE}
+${COMMON}
+
+${EXITS}`,
     status: `drimbox status : état du boîtier en marche
 
 ${BOX_CHOICE}
@@ -282,6 +292,9 @@ ${EXITS}`
   },
 
   fleet: fleetFrench,
+  drain: {
+    state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
+  },
 
   cache: {
     headings: ['Dernier usage', 'Objets', 'Taille', 'État', 'Examen', 'Série'],
