@@ -7,6 +7,7 @@ set -euo pipefail
 case "${1:-}" in --help|-h|'') sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 image=$(cd "$(dirname "$0")/../.." && pwd)
 kernel=$(realpath "$1") tree=$(realpath "$2")
+# shellcheck disable=SC2016
 "$image/in-builder.sh" --bind="$kernel" --bind="$tree" --bind="$image" -- sh -euc '
   kernel=$1 tree=$2 list=$3
   release=$(ls "$kernel/usr/lib/modules")

@@ -175,7 +175,8 @@ def known_options(buildroot, name, to):
     # meson's own (prefix, buildtype …) are never lower-case words of a project in Buildroot's recipes
     with open(recipe) as file:
         text = file.read()
-    unknown = [one for one in dict.fromkeys(re.findall(r"-D([\w-]+)=", text)) if one not in known and not one.startswith(("b_", "c_", "cpp_"))]
+    named = dict.fromkeys(re.findall(r"-D([\w-]+)=", text))
+    unknown = [one for one in named if one not in known and not one.startswith(("b_", "c_", "cpp_"))]
     for one in unknown:
         text = re.sub(rf"-D{re.escape(one)}=(\"[^\"]*\"|'[^']*'|\$\([^)]*\)|[^\s\\]*)", "", text)
     if unknown:
@@ -242,9 +243,11 @@ def main():
 def replace(name, package, debian, archive, args):
     """Unpacks the nearest version of a package and says so to Buildroot."""
     other = DEBIAN_NAME.get(name, name)
-    entries = sorted(debian.get(other, []), key=lambda entry: nearness(package["version"].lstrip("v"), upstream(entry[0])), reverse=True)
+    wanted = package["version"].lstrip("v")
+    entries = sorted(debian.get(other, []), key=lambda entry: nearness(wanted, upstream(entry[0])), reverse=True)
     for version, suite, address, files in entries:
-        tarballs = [file for file in files if re.search(r"\.orig\.tar\.\w+$", file)] or [file for file in files if re.search(r"\d\.tar\.\w+$", file)]
+        tarballs = [file for file in files if re.search(r"\.orig\.tar\.\w+$", file)]
+        tarballs = tarballs or [file for file in files if re.search(r"\d\.tar\.\w+$", file)]
         tarball = tarballs and archive.get(f"{address}/{tarballs[0]}", files[tarballs[0]])
         if tarball:
             break
@@ -264,7 +267,7 @@ def replace(name, package, debian, archive, args):
             json.dump(refused, file)
     with open(made) as file:
         refused = json.load(file)
-    same = upstream(version) == package["version"].lstrip("v")
+    same = upstream(version) == wanted
     unknown = [] if same else known_options(args.buildroot, name, to)
     variable = name.upper().replace("-", "_")
     lines = [f"{variable}_OVERRIDE_SRCDIR = {to}"]
