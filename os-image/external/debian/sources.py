@@ -142,6 +142,15 @@ def wanted_digest(package, source, buildroot):
     return None
 
 
+def this_machine(buildroot, name):
+    """Whether host-tools.py put this machine's own tool in the place of a package."""
+    path = os.path.join(buildroot, "package", name, name + ".mk")
+    if not os.path.exists(path):
+        return False
+    with open(path) as file:
+        return "# this machine's own" in file.read()
+
+
 def patches(buildroot, name, to):
     """Buildroot's own patches, those of them that still apply. Returns the others."""
     refused = []
@@ -172,9 +181,10 @@ def known_options(buildroot, name, to):
         return []
     with open(options) as file:
         known = set(re.findall(r"option\(\s*'([^']+)'", file.read()))
-    # meson's own (prefix, buildtype …) are never lower-case words of a project in Buildroot's recipes
     with open(recipe) as file:
         text = file.read()
+    if "$(eval $(meson-package))" not in text:
+        return []
     named = dict.fromkeys(re.findall(r"-D([\w-]+)=", text))
     unknown = [one for one in named if one not in known and not one.startswith(("b_", "c_", "cpp_"))]
     for one in unknown:
@@ -200,8 +210,10 @@ def main():
                 by_digest.setdefault(digest, (name, version, suite, address, file))
 
     rows, lines, done = [], [], set()
-    for _, package in sorted(info.items()):
-        name = re.sub(r"^host-", "", package["name"])
+    for key, package in sorted(info.items()):
+        name = re.sub(r"^host-", "", key)
+        if key.startswith("host-") and this_machine(args.buildroot, name):
+            continue
         for index, download in enumerate(package.get("downloads", [])):
             source = download["source"]
             if (name, source) in done or package.get("virtual"):
