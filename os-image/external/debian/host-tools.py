@@ -82,11 +82,11 @@ MORE = {
 # Buildroot patches its pkgconf for that; this machine's is asked without one.
 VARIABLES = """
 for word in "$@"; do
-	case $word in
-		--variable=g_ir_*|--variable=includedir|--variable=libdir) ;;
-		--variable=mapdir|--variable=sdkdir) ;;
-		--variable=*) PKG_CONFIG_SYSROOT_DIR=/ ;;
-	esac
+    case $word in
+        --variable=g_ir_*|--variable=includedir|--variable=libdir) ;;
+        --variable=mapdir|--variable=sdkdir) ;;
+        --variable=*) PKG_CONFIG_SYSROOT_DIR=/ ;;
+    esac
 done
 
 PKG_CONFIG_LIBDIR="""
