@@ -47,6 +47,20 @@ fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or
 demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks every byte, stops
 	node scripts/demo-smoke.ts
 
+##@ The image from sources, and what is in it
+image: ready ## The image by Buildroot (BOARD=x86-64|arm64, SOURCES=upstream|debian, REDUCED=1, BUILDROOT=archive); hours
+	os-image/buildroot.sh
+
+buildroot-check: ready ## The Buildroot recipe without building it: symbols, digests, style, bill of materials; a minute
+	os-image/external/check.sh
+
+test-buildroot: peers ## The reduced set out of Debian's source packages, from nothing, and boots it; an hour, root
+	SOURCES=debian REDUCED=1 os-image/buildroot.sh
+	node os-image/qemu/run.ts --image=var/image/buildroot-x86-64 --fresh --once --https-port=9443 --dimse-port=21112
+
+sbom: ready ## Bill of materials of the image last built, its licences against the policy, to var/sbom; seconds
+	node scripts/sbom.ts
+
 ##@ Figures
 bench: peers ## Speed and memory beside DCMTK, Orthanc, nginx and dcmjs-dimse, into docs/performance.md; ROUNDS=5, three quarters of an hour
 	node scripts/bench/bench.ts --rounds=$(ROUNDS)
@@ -69,6 +83,8 @@ clean: ## Removes what was generated; packages stay
 
 help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help
+export BOARD SOURCES REDUCED BUILDROOT
+
+.PHONY: image buildroot-check test-buildroot sbom demo test box check unit fuzz demo-smoke bench pages ready peers clean help

@@ -28,6 +28,7 @@ work=$project/var/buildroot
 out=$work/$board-$sources${reduced:+-reduced}
 mkdir -p "$out"
 defconfig=$out/defconfig
+rm -f "$out/show-info.json"
 say() { printf '  %s %s\n' "$(date +%T)" "$*" >&2; }
 export DRIMBOX_VERSION=${VERSION:-0.1.0} DRIMBOX_RELEASE=${RELEASE:-1} DRIMBOX_OUT=$project/var/image/buildroot-$board
 
@@ -72,5 +73,14 @@ if [ "$sources" = debian ]; then
     --mirror="$work/mirror" --unpacked="$work/unpacked" --local-mk="$out/local.mk" --report="$out/sources.json" >&2
   mk() { make --no-print-directory -C "$buildroot" O="$out" BR2_EXTERNAL="$external" PYTHON3_VERSION_MAJOR="$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')" "$@"; }
 fi
+# What will be built, for the bill of materials of the image.
+spdx=$project/node_modules/@cyclonedx/cyclonedx-library/res/schema/spdx.SNAPSHOT.schema.json
+mkdir -p "$work/dl/cyclonedx"
+if [ -e "$spdx" ]; then cp "$spdx" "$work/dl/cyclonedx/spdx-1.6.schema.json"; fi
+[ -e "$out/show-info.json" ] || mk -s show-info > "$out/show-info.json"
+BR2_DL_DIR=$work/dl /usr/bin/python3 "$buildroot/utils/generate-cyclonedx" --in-file "$out/show-info.json" --out-file "$out/sbom.cdx.json"
+export DRIMBOX_SBOM="--buildroot=$out/sbom.cdx.json"
+if [ "$sources" = debian ]; then DRIMBOX_SBOM+=" --sources=$out/sources.json"; fi
+if [ -n "$reduced" ]; then DRIMBOX_SBOM+=" --debs=$work/debs"; fi
 say "building in $out"
 mk "${@:-all}"

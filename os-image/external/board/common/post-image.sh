@@ -4,7 +4,8 @@
 #
 # Buildroot calls it with its images folder, then BR2_ROOTFS_POST_SCRIPT_ARGS: the board, and perhaps
 # the words that os-image/external/debian/reduced.config adds. From os-image/buildroot.sh:
-#   DRIMBOX_VERSION (0.1.0), DRIMBOX_RELEASE (1), DRIMBOX_OUT (var/image/buildroot-<board>)
+#   DRIMBOX_VERSION (0.1.0), DRIMBOX_RELEASE (1), DRIMBOX_OUT (var/image/buildroot-<board>),
+#   DRIMBOX_SBOM (what goes into the bill of materials, options of scripts/sbom.ts)
 set -euo pipefail
 images=$1 board=$2
 image=$(cd "$(dirname "$0")/../../.." && pwd)
@@ -41,7 +42,8 @@ else
   : > "$kernel/usr/lib/modules/$name/modules.order"
 fi
 "$image/finish-tree.sh" "${finish[@]}"
-"$image/sbom.sh" --install --tree="$tree" --version="$version" --buildroot="$images/sbom.cdx.json"
+# shellcheck disable=SC2086
+"$image/sbom.sh" --install --tree="$tree" --version="$version" ${DRIMBOX_SBOM:?from os-image/buildroot.sh}
 
 if [ "$board" != x86-64 ]; then
   echo "post-image: the tree is $tree; an image of it is made on x86-64 alone so far (docs/buildroot.md)"
