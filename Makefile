@@ -51,8 +51,8 @@ demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks ever
 image-quick: peers ## The appliance's image from Debian 13's packages, to var/image/quick; three minutes once its builder exists, root
 	node os-image/build.ts
 
-image-run: image-quick ## Boots it in QEMU with Secure Boot and a software TPM, prints its addresses; Ctrl-C pulls the plug
-	@exec node os-image/qemu/run.ts
+image-run: ready ## Boots it in QEMU with Secure Boot and a software TPM, prints its addresses; Ctrl-C pulls the plug (RUN=--fresh, RUN=--journal)
+	@exec node os-image/qemu/run.ts $(RUN)
 
 test-image: peers ## The life of an appliance in QEMU: boots, images, power cuts, updates, a broken one, a flipped bit; 25 minutes, root
 	node os-image/build.ts --out=var/image/test --over=test/image/over/probe
