@@ -57,6 +57,9 @@ pages: ready ## The conformance statement, the OpenAPI document and the table of
 	node scripts/openapi.ts
 	node test/faults/page.ts
 
+hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, CMDLINE= and CHECKER= for what needs an image
+	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER))
+
 ##@ Set-up (the others do it by themselves)
 ready:
 	@scripts/setup.sh --npm
@@ -71,4 +74,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help
+.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help
