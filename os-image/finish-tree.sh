@@ -83,6 +83,8 @@ for unit in getty@.service serial-getty@.service console-getty.service container
   if [ -e "./usr/lib/systemd/system/$unit" ]; then ln -sfn /dev/null "./etc/systemd/system/$unit"; fi
 done
 
+# They make what an appliance has no place for: log-in keys, shell profiles.
+rm -f ./usr/lib/tmpfiles.d/{provision,20-systemd-osc-context,20-systemd-shell-extra,home,debian,legacy,x11,tpm2-tss-fapi,20-systemd-ssh-generator}.conf
 if [ "$arch" = x64 ] && [ -x ./usr/bin/node ]; then "$image/transpiled.sh" "$tree"; fi
 
 rm -rf ./var/* ./run/* ./tmp/*
