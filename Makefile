@@ -83,6 +83,9 @@ pages: ready ## The conformance statement, the OpenAPI document and the table of
 	node scripts/openapi.ts
 	node test/faults/page.ts
 
+hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, CMDLINE= and CHECKER= for what needs an image
+	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER))
+
 ##@ Set-up (the others do it by themselves)
 ready:
 	@scripts/setup.sh --npm
@@ -99,4 +102,4 @@ help: ## This list
 
 export BOARD SOURCES REDUCED BUILDROOT
 
-.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke image-quick image-run image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help
+.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke image-quick image-run image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help
