@@ -9,16 +9,23 @@ HTTP_PORT ?= 0
 DIMSE_PORT ?= 0
 CONFIG ?= config.json
 ROUNDS ?= 5
+CUTS ?= 50
 
 ##@ Start here
 demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AETITLE@host:port); Ctrl-C ends it
 	@exec node src/sim.ts demo --pacs=$(PACS) --http-port=$(HTTP_PORT) --dimse-port=$(DIMSE_PORT)
+
+demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
+	@exec node os-image/qemu/demo-update.ts
 
 test: peers check demo-smoke unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
 	@NODE_COMPILE_CACHE=node_modules/.cache/node MALLOC_MMAP_THRESHOLD_=1048576 exec node --max-semi-space-size=1 --initial-old-space-size=48 --max-old-space-size=192 src/drimbox.ts --config=$(CONFIG)
+
+fleet: ready ## The vendor's server (docs/fleet.md) with your own settings: CONFIG=fleet.json
+	@exec node src/fleet.ts --config=$(CONFIG)
 
 check: ready ## Types, format, lint, import direction, unused code and dependencies; under a minute
 	tsc -p .
@@ -28,6 +35,9 @@ check: ready ## Types, format, lint, import direction, unused code and dependenc
 
 unit: ready ## Tests, those against real peers included (a peer that isn't installed is skipped by name)
 	tap run --reporter=terse
+
+test-update: ready ## The update module under Mender's real client, with CUTS=50 power cuts at random moments; minutes
+	CUTS=$(CUTS) tap run --reporter=terse --timeout=3600 test/appliance/update.test.ts
 
 fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or less
 	node test/fuzz/pdu.ts --seconds=60
@@ -61,4 +71,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo test box check unit fuzz demo-smoke bench pages ready peers clean help
+.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Refuses a root tree that breaks a rule of the appliance, naming every finding at once:
+#   a program or library whose shared library is missing; a script whose interpreter is missing;
+#   a unit that starts a missing program; set-uid files; files that everyone may write;
+#   a shell for people, a package manager, an interpreter other than Node.
+#
+#   os-image/check-tree.sh DIR
+set -euo pipefail
+case "${1:-}" in --help|-h|'') sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+image=$(cd "$(dirname "$0")" && pwd)
+tree=$(realpath "$1"); [ -d "$tree/usr" ] || { echo "check-tree: $1 is no root tree" >&2; exit 2; }
+found=$(mktemp); trap 'rm -f "$found"' EXIT
+cd "$tree"
+
+find . -xdev -type f -perm /6000 -printf 'set-uid or set-gid: %P\n' >> "$found"
+find . -xdev \( -type f -o -type d \) -perm -0002 ! -perm -1000 -printf 'everyone may write: %P\n' >> "$found"
+find . -xdev ! -uid 0 -printf 'not owned by root: %P\n' >> "$found"
+for program in bash perl python3 apt dpkg gcc cc ld busybox su sudo login passwd ssh sshd telnet nc curl wget gdb strace; do
+  for folder in usr/bin usr/sbin usr/local/bin; do
+    if [ -e "$folder/$program" ]; then echo "must not be here: $folder/$program" >> "$found"; fi
+  done
+done
+
+# Every ELF file's wanted libraries, against the names that the tree has.
+find . -xdev -name '*.so*' -printf '%f\n' | sort -u > "$found.names"
+find . -xdev -type f \( -perm /111 -o -name '*.so*' -o -name '*.node' \) -print0 > "$found.elf"
+"$image/in-builder.sh" --bind="$tree" -- sh -c 'cd "$1"; xargs -0 readelf -d 2>/dev/null || true' sh "$tree" < "$found.elf" |
+  awk 'NR == FNR { have[$1] = 1; next }
+       /^File: / { file = substr($2, 3) }
+       /\(NEEDED\)/ { name = $NF; gsub(/[][]/, "", name); if (!(name in have)) print "library missing: " name ", wanted by " file }' "$found.names" - >> "$found"
+rm -f "$found.names" "$found.elf"
+
+resolve() { # a path as the running system would follow it
+  local path=$1 hops=0
+  while [ -L "$tree$path" ] && [ $hops -lt 8 ]; do
+    local end; end=$(readlink "$tree$path")
+    case $end in /*) path=$end ;; *) path=$(dirname "$path")/$end ;; esac
+    hops=$((hops + 1))
+  done
+  [ -e "$tree$path" ]
+}
+{ grep -rlIE --max-count=1 '^#!' usr/bin usr/sbin usr/lib usr/share/mender etc 2>/dev/null || true; } | while read -r script; do
+  [ -x "$script" ] || continue
+  IFS= read -r line < "$script" || true
+  case $line in '#!'*) ;; *) continue ;; esac
+  read -r interpreter argument _ <<< "${line#\#!}"
+  if [ "$interpreter" = /usr/bin/env ]; then interpreter=/usr/bin/$argument; fi
+  resolve "$interpreter" || resolve "/usr$interpreter" || echo "interpreter missing: $interpreter, wanted by $script" >> "$found"
+done
+
+# Only units that are started: those masked, or of things that aren't here, may stay.
+find etc/systemd/system usr/lib/systemd/system -path '*.wants/*' -name '*.service' -o -path '*.requires/*' -name '*.service' | while read -r wanted; do
+  unit=usr/lib/systemd/system/$(basename "$wanted")
+  [ -f "$unit" ] && [ ! -L "etc/systemd/system/$(basename "$wanted")" ] || continue
+  sed -nE 's/^ExecStart(Pre)?=[-+!@:|]*(\/[^ ]+).*/\2/p' "$unit" | while read -r program; do
+    resolve "$program" || echo "program missing: $program, started by $(basename "$wanted")" >> "$found"
+  done
+done
+
+if [ -s "$found" ]; then
+  echo "check-tree: the tree is refused:" >&2
+  sort -u "$found" | sed 's/^/  /' >&2
+  exit 1
+fi
