@@ -47,6 +47,13 @@ fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or
 demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks every byte, stops
 	node scripts/demo-smoke.ts
 
+##@ The appliance (os-image/README.md; root, mmdebstrap)
+image-quick: ready ## An image from Debian 13's packages in var/image/quick; three minutes, half a minute when only our files changed
+	node os-image/build.ts
+
+image-run: ready ## Boots it in QEMU with Secure Boot and a software TPM, prints its addresses; Ctrl-C pulls the plug (RUN=--fresh, RUN=--journal)
+	@exec node os-image/qemu/run.ts $(RUN)
+
 ##@ Figures
 bench: peers ## Speed and memory beside DCMTK, Orthanc, nginx and dcmjs-dimse, into docs/performance.md; ROUNDS=5, three quarters of an hour
 	node scripts/bench/bench.ts --rounds=$(ROUNDS)
@@ -56,6 +63,9 @@ pages: ready ## The conformance statement, the OpenAPI document and the table of
 	node scripts/conformance.ts
 	node scripts/openapi.ts
 	node test/faults/page.ts
+
+hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, CMDLINE= and CHECKER= for what needs an image
+	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER))
 
 ##@ Set-up (the others do it by themselves)
 ready:
@@ -71,4 +81,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help
+.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help image-quick image-run

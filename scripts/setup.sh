@@ -18,6 +18,7 @@ PEERS=(
   libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx wrk:wrk libxml2-utils:xmllint iproute2:ip
   e2fsprogs:mkfs.ext4 mount:mount curl:curl openssl:openssl
   mender-artifact:mender-artifact
+  haproxy:haproxy nftables:nft shellcheck:shellcheck dash:dash
 )
 
 say() { printf '  %s\n' "$*"; }

@@ -5,16 +5,11 @@
  *     node src/status.ts [--socket=PATH] [--idle-seconds=120] [--root=FOLDER] [--prefix=/dicom-web]
  */
 
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { serveWhileAsked } from '#core/activated-server.ts'
 import { DrimboxError, SettingError } from '#core/errors.ts'
-import { readCertificate } from '#status/certificate.ts'
-import { readFacts } from '#status/facts.ts'
-import { askGateway } from '#status/gateway.ts'
-import { readMachine } from '#status/machine.ts'
-import { report, type Report } from '#status/report.ts'
+import { look } from '#status/look.ts'
 import { statusServer } from '#status/server.ts'
 
 /** An hour: longer, and there is no reason to end at all. */
@@ -30,25 +25,11 @@ const { values } = parseArgs({
   }
 })
 
-/** What the front shows now, and where it is kept: the first is a copy in memory. */
-const CERTIFICATES = ['/run/drimbox-front-tls/front.crt', '/var/lib/drimbox-keys/front.crt']
-
-async function look (): Promise<Report> {
-  const at = (path: string): string => join(values.root, '/', path)
-  const [facts, machine, certificate, gateway] = await Promise.all([
-    readFacts(at('/run/drimbox-facts')),
-    readMachine(values.root),
-    readCertificate(CERTIFICATES.map(at)),
-    askGateway(at('/run/drimbox/http.sock'), values.prefix)
-  ])
-  return report({ facts, machine, certificate, gateway, now: Date.now() })
-}
-
 try {
   const idleSeconds = Number(values['idle-seconds'])
   if (!(idleSeconds >= 0 && idleSeconds <= IDLE_SECONDS_MAX)) throw new SettingError(`--idle-seconds is a number from 0 (never) to ${IDLE_SECONDS_MAX}`)
   const log = pino()
-  const server = statusServer({ look, log })
+  const server = statusServer({ look: async () => await look(values.root, values.prefix), log })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { server.close() })
   await serveWhileAsked(server, { socket: values.socket, idleSeconds }, where => { log.info({ where }, 'the status page listens') })
   log.info('the status page ends')

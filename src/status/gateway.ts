@@ -20,7 +20,8 @@ export interface Gateway {
 
 export async function askGateway (socketPath: string, prefix: string): Promise<Gateway> {
   try {
-    const call = request({ socketPath, path: `${prefix}/`, headers: { host: 'localhost', accept: 'application/json' }, signal: AbortSignal.timeout(ANSWER_MS) })
+    // A connection kept from before may end in a gateway that is gone.
+    const call = request({ agent: false, socketPath, path: `${prefix}/`, headers: { host: 'localhost', accept: 'application/json' }, signal: AbortSignal.timeout(ANSWER_MS) })
     call.end()
     const [response] = await once(call, 'response') as [IncomingMessage]
     const report = await readJson(response)

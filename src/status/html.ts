@@ -19,3 +19,8 @@ function written (part: Part): string {
   if (typeof part === 'object') return part.map(written).join('')
   return String(part).replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }
+
+/** French typography: no line begins with a colon or the like. For text, not for style sheets. */
+export function unbroken ({ text }: Html): Html {
+  return new Html(text.replace(/ ([:;?!»])/g, '\u00A0$1').replaceAll('« ', '«\u00A0').replace(/(\d) ([kMGo]?o|ms|s|min|h|j)\b/g, '$1\u00A0$2'))
+}

@@ -5,7 +5,7 @@
  * Source: RGAA 4.1; 13.1 (a refresh that can be stopped) is why the refresh has a link beside it.
  */
 
-import { html, type Html } from './html.ts'
+import { html, unbroken, type Html } from './html.ts'
 import type { Problem, Report } from './report.ts'
 import { STYLE } from './style.ts'
 import { english } from './words-en.ts'
@@ -52,16 +52,17 @@ export function notFoundPage (language: Language): string {
 }
 
 function page (words: Words, title: string, head: Html | false, main: Html, footer: Html): string {
+  const typeset = (text: Html): Html => words.language === 'fr' ? unbroken(text) : text
   return html`<!doctype html>
 <html lang="${words.language}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>${head}
+<title>${typeset(html`${title}`)}</title>${head}
 <style>${rawStyle}</style></head>
 <body>
 <a class="skip" href="#content">${words.skip}</a>
 <header><h1>${words.heading}</h1><nav aria-label="${words.otherLanguage}"><a href="/status?lang=${words.otherLanguageTag}" lang="${words.otherLanguageTag}" hreflang="${words.otherLanguageTag}">${words.otherLanguage}</a></nav></header>
-<main id="content" tabindex="-1">${main}</main>
-<footer>${footer}</footer>
+<main id="content" tabindex="-1">${typeset(main)}</main>
+<footer>${typeset(footer)}</footer>
 </body></html>
 `.text
 }
@@ -71,7 +72,7 @@ const rawStyle = html([STYLE] as unknown as TemplateStringsArray)
 
 function item (words: Words, { code, fr, en, detail }: Problem): Html {
   return html`<li>${words.language === 'fr' ? fr : en}
-<div class="fact">${words.code}${words.language === 'fr' ? ' : ' : ': '}<code>${code}</code>${detail !== undefined && html` · <span lang="en">${detail}</span>`}</div></li>`
+<div class="fact">${words.code} <code>${code}</code>${detail !== undefined && html` · <span lang="en">${detail}</span>`}</div></li>`
 }
 
 interface Section { readonly id: string, readonly heading: string, readonly rows: ReadonlyArray<readonly [name: string, value: string | Html]> }

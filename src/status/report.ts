@@ -67,7 +67,6 @@ export function report ({ facts: { found, broken }, machine, certificate, gatewa
 
   const problems: Problem[] = []
   const tell = (code: string, words: (catalogue: Words) => string | undefined, detail?: string | null): void => {
-    if (problems.some(problem => problem.code === code && problem.detail === (detail ?? undefined))) return
     problems.push({ code, fr: words(french) ?? french.unknownCode(code), en: words(english) ?? english.unknownCode(code), ...detail != null && { detail } })
   }
   const tellCode = (code: string, detail?: string | null): void => { tell(code, words => words.problems[code], detail) }

@@ -5,6 +5,8 @@ import type { State } from './report.ts'
 import type { Words } from './words-fr.ts'
 
 const number = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 })
+const bytes = (value: number): string => value < 1e9 ? `${number.format(value / 1e6)} MB` : `${number.format(value / 1e9)} GB`
+const gap = (seconds: number): string => Math.abs(seconds) < 0.001 ? 'less than 1 ms' : `${small.format(Math.abs(seconds))} s`
 const small = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 3 })
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'Europe/Paris' })
 const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'Europe/Paris' })
@@ -133,8 +135,7 @@ export const english: Words = {
   reload: 'Refresh',
   sections: { problems: 'To note', service: 'Service', identity: 'Identity', boot: 'Start', machine: 'Machine' },
   noProblem: 'Nothing to note.',
-  code: 'Code',
-  detail: 'Detail',
+  code: 'Code:',
   rows: {
     gateway: 'DICOMweb gateway',
     disk: 'Data disk',
@@ -168,9 +169,9 @@ export const english: Words = {
   noAddress: 'none',
   release: (version, release) => release === null ? version : `${version} (no. ${release})`,
   versionOf: (state, version) => `${state} (version ${version})`,
-  synchronised: offset => offset === null ? 'on time' : `on time (${small.format(Math.abs(offset))} s off)`,
-  unsynchronised: offset => offset === null ? 'not set' : `${small.format(Math.abs(offset))} s off`,
-  memory: (available, total) => `${number.format(available / 1e6)} MB free of ${number.format(total / 1e6)} MB`,
+  synchronised: offset => offset === null ? 'on time' : `on time (${gap(offset)} off)`,
+  unsynchronised: offset => offset === null ? 'not set' : `${gap(offset)} off`,
+  memory: (available, total) => `${bytes(available)} free of ${bytes(total)}`,
   duration,
   moment: iso => moment.format(new Date(iso)),
   day: iso => day.format(new Date(iso)),

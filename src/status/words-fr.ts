@@ -1,13 +1,16 @@
 /**
  * Every sentence of the status page, in French. The English catalogue has the same shape, checked by the compiler.
  *
- * Codes stay as they are: one searches for them, and support asks for them.
+ * Codes stay as they are: one searches for them, and support asks for them. Spaces before « : ; ? ! » are
+ * ordinary ones here; the page puts in those that don't break.
  */
 
 import type { FactName } from './facts.ts'
 import type { State } from './report.ts'
 
 const number = new Intl.NumberFormat('fr-FR', { maximumFractionDigits: 1 })
+const bytes = (value: number): string => value < 1e9 ? `${number.format(value / 1e6)} Mo` : `${number.format(value / 1e9)} Go`
+const gap = (seconds: number): string => Math.abs(seconds) < 0.001 ? 'moins de 1 ms' : `${small.format(Math.abs(seconds))} s`
 const small = new Intl.NumberFormat('fr-FR', { maximumFractionDigits: 3 })
 const moment = new Intl.DateTimeFormat('fr-FR', { dateStyle: 'long', timeStyle: 'short', timeZone: 'Europe/Paris' })
 const day = new Intl.DateTimeFormat('fr-FR', { dateStyle: 'long', timeZone: 'Europe/Paris' })
@@ -138,8 +141,7 @@ export const french = {
   reload: 'Actualiser',
   sections: { problems: 'À signaler', service: 'Service', identity: 'Identité', boot: 'Démarrage', machine: 'Machine' },
   noProblem: 'Rien à signaler.',
-  code: 'Code',
-  detail: 'Détail',
+  code: 'Code :',
   rows: {
     gateway: 'Passerelle DICOMweb',
     disk: 'Disque de données',
@@ -173,9 +175,9 @@ export const french = {
   noAddress: 'aucune',
   release: (version: string, release: number | null): string => release === null ? version : `${version} (n° ${release})`,
   versionOf: (state: string, version: string): string => `${state} (version ${version})`,
-  synchronised: (offset: number | null): string => offset === null ? 'à l’heure' : `à l’heure (écart ${small.format(Math.abs(offset))} s)`,
-  unsynchronised: (offset: number | null): string => offset === null ? 'non réglée' : `décalée de ${small.format(Math.abs(offset))} s`,
-  memory: (available: number, total: number): string => `${number.format(available / 1e6)} Mo libres sur ${number.format(total / 1e6)} Mo`,
+  synchronised: (offset: number | null): string => offset === null ? 'à l’heure' : `à l’heure (écart : ${gap(offset)})`,
+  unsynchronised: (offset: number | null): string => offset === null ? 'non réglée' : `décalée de ${gap(offset)}`,
+  memory: (available: number, total: number): string => `${bytes(available)} libres sur ${bytes(total)}`,
   duration,
   moment: (iso: string): string => moment.format(new Date(iso)),
   day: (iso: string): string => day.format(new Date(iso)),
