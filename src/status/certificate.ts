@@ -22,7 +22,7 @@ export async function readCertificate (paths: readonly string[]): Promise<Certif
       const certificate = new X509Certificate(text)
       return {
         fingerprint: certificate.fingerprint256,
-        selfSigned: certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey),
+        selfSigned: certificate.subject === certificate.issuer && certificate.verify(certificate.publicKey),
         notAfter: certificate.validToDate.toISOString()
       }
     } catch {
