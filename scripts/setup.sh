@@ -16,7 +16,7 @@ NODE_MAJOR=26
 PEERS=(
   dcmtk:storescp orthanc:Orthanc orthanc-dicomweb:/usr/share/orthanc/plugins/libOrthancDicomWeb.so
   libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx wrk:wrk libxml2-utils:xmllint iproute2:ip
-  e2fsprogs:mkfs.ext4 mount:mount curl:curl openssl:openssl
+  e2fsprogs:mkfs.ext4 mount:mount curl:curl openssl:openssl swtpm:swtpm tpm2-tools:tpm2_sign
   mender-artifact:mender-artifact
   haproxy:haproxy nftables:nft shellcheck:shellcheck dash:dash
 )
