@@ -8,7 +8,7 @@
 set -euo pipefail
 case "${1:-}" in --help|-h) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 
-PACKAGES=fdisk,mawk,mender-artifact,dbus-daemon,ca-certificates,openssl
+PACKAGES=fdisk,mawk,mender-artifact,dbus-daemon,dbus-system-bus-common,ca-certificates,openssl
 PACKAGES+=,tpm2-tools,libtss2-rc0t64,libtss2-tcti-swtpm0t64
 # What mender-auth and mender-update are linked to.
 PACKAGES+=,libarchive13t64,libboost-filesystem1.83.0,libboost-log1.83.0,libboost-thread1.83.0,libdbus-1-3,liblmdb0,libstdc++6,libyaml-cpp0.8
@@ -29,7 +29,7 @@ if [ ! -e "$peer/.complete" ]; then
     trixie "$peer" "${sources[@]}" >&2
   cp -a "$client/usr" "$peer/"
   # As in the image: dash alone.
-  rm -rf "$peer"/usr/bin/{bash,perl*,python*} "$peer"/usr/share/mender/modules/v3/*
+  rm -rf "$peer"/usr/bin/{bash,perl*,python*} "$peer"/usr/share/mender/{modules/v3,inventory}/*
   touch "$peer/.complete"
 fi
 echo "$peer"

@@ -131,12 +131,13 @@ async function openSite (t: Test, first: Release): Promise<Site> {
     RetryPollIntervalSeconds: 1
   }))
   box.put('usr/share/mender/identity/mender-device-identity', '#!/bin/sh\necho tpm_ek=00112233\n', 0o755)
+  box.put('usr/share/mender/inventory/mender-inventory-drimbox', readFileSync('appliance/rootfs/usr/share/mender/inventory/mender-inventory-drimbox', 'utf8'), 0o755)
   box.put('usr/bin/systemctl', SYSTEMCTL, 0o755)
   const site = new Site(t, box, fleet, relay)
   site.on()
   await site.until(() => fleet.desk.devices().length === 1, 'device')
   fleet.desk.accept(site.device)
-  await site.until(() => fleet.desk.device(site.device).inventory.device_type !== undefined, 'inventory')
+  await site.until(() => fleet.desk.device(site.device).inventory.image_version === first.version, 'inventory')
   return site
 }
 
@@ -155,6 +156,7 @@ test('a deployment, from the offer to the commit, with a download that is cut an
   t.equal(state, 'success')
   t.same(events.map(({ state }) => state), ['pending', 'downloading', 'installing', 'rebooting', 'installing', 'success'])
   t.match(site.box.last, { state: 'committed', version: '0.2.0' })
+  await site.until(() => site.fleet.desk.device(site.device).inventory.image_version === '0.2.0', 'inventory of the new version')
   t.same(site.box.entries().map(({ left }) => left), [3, 3])
   t.same(site.box.faults(), [])
   await site.until(() => site.fleet.desk.device(site.device).artifactName === 'drimbox-0.2.0', 'new name')
