@@ -139,10 +139,6 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
-<<<<<<< HEAD
-=======
-    fleet: fleetEnglish.help,
->>>>>>> mender
     drain: `drimbox drain: no new requests (503), those under way end; before a restart
 
   --wait=SECONDS            at most (60); beyond, exit 1 and what is left goes on
@@ -151,10 +147,7 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
-<<<<<<< HEAD
     fleet: fleetEnglish.help,
-=======
->>>>>>> mender
     status: `drimbox status: how the running box is doing
 
 ${BOX_CHOICE}
@@ -272,17 +265,10 @@ ${EXITS}`
     ].map(line => line.trimEnd()).join('\n')
   },
 
-<<<<<<< HEAD
   drain: {
     state: ({ isDraining, active }) => isDraining ? `No new requests; ${active} under way.` : `Open to requests; ${active} under way.`
   },
   fleet: fleetEnglish,
-=======
-  fleet: fleetEnglish,
-  drain: {
-    state: ({ isDraining, active }) => isDraining ? `No new requests; ${active} under way.` : `Open to requests; ${active} under way.`
-  },
->>>>>>> mender
 
   cache: {
     headings: ['Last used', 'Objects', 'Size', 'State', 'Study', 'Series'],

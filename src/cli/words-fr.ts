@@ -162,10 +162,6 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
-<<<<<<< HEAD
-=======
-    fleet: fleetFrench.help,
->>>>>>> mender
     drain: `drimbox drain : plus de nouvelles demandes (503), celles en cours se terminent ; avant un redémarrage
 
   --wait=SECONDES           au plus (60) ; au-delà, sortie 1 et les demandes restantes continuent
@@ -174,10 +170,7 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
-<<<<<<< HEAD
     fleet: fleetFrench.help,
-=======
->>>>>>> mender
     status: `drimbox status : état du boîtier en marche
 
 ${BOX_CHOICE}
@@ -298,17 +291,10 @@ ${EXITS}`
     ].map(line => line.trimEnd()).join('\n')
   },
 
-<<<<<<< HEAD
   drain: {
     state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
   },
   fleet: fleetFrench,
-=======
-  fleet: fleetFrench,
-  drain: {
-    state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
-  },
->>>>>>> mender
 
   cache: {
     headings: ['Dernier usage', 'Objets', 'Taille', 'État', 'Examen', 'Série'],
