@@ -53,8 +53,7 @@ install -m 0644 "$keys/recovery.pub" ./usr/lib/drimbox/recovery-public-key.pem
 echo "$version" > ./usr/lib/drimbox/version
 echo "$release" > ./usr/lib/drimbox/release
 # What a box that was never updated is to its fleet server (appliance/update, tmpfiles.d).
-"$image/in-builder.sh" --bind="$tree" -- mender-artifact write bootstrap-artifact --artifact-name "drimbox-$version" --device-type drimbox-x86-64 \
-  --provides "rootfs-image.version:$version" --no-progress --output-path "$tree/usr/share/mender/bootstrap.mender" >/dev/null
+"$image/mender/bootstrap.sh" "$version" ./usr/share/mender/bootstrap.mender
 printf '%s\n' NAME=DRIMbox ID=drimbox "VERSION_ID=$version" IMAGE_ID=drimbox "IMAGE_VERSION=$version" \
   "PRETTY_NAME=\"DRIMbox Edge $version\"" > ./usr/lib/os-release
 ln -sfn ../usr/lib/os-release ./etc/os-release
