@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
@@ -39,6 +39,18 @@ test('a good update: installed beside the running one, started, committed', { sk
   box.boot()
   t.equal((await commit(box)).code, 0)
   t.same(box.faults(), [])
+})
+
+test('a client whose store is new knows which release it was delivered with', { skip }, async t => {
+  const box = new UpdateBox(t, old)
+  const made = [1, 2].map(attempt => join(box.folder, `bootstrap-${attempt}`))
+  for (const file of made) t.equal(spawnSync('os-image/mender/bootstrap.sh', ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
+  t.ok(readFileSync(made[0]!).equals(readFileSync(made[1]!)), 'the same twice')
+  copyFileSync(made[0]!, join(box.folder, 'upper/var/lib/mender/bootstrap.mender'))
+  const { output } = await box.run(['mender-update', 'show-provides'])
+  t.match(output, /rootfs-image\.version=0\.1\.0/)
+  t.match(output, /artifact_name=drimbox-0\.1\.0/)
+  t.match((await box.run(['mender-update', 'show-artifact'])).output.trim(), /^drimbox-0\.1\.0$/m)
 })
 
 test('commits that are refused', { skip }, async t => {
