@@ -9,16 +9,23 @@ HTTP_PORT ?= 0
 DIMSE_PORT ?= 0
 CONFIG ?= config.json
 ROUNDS ?= 5
+CUTS ?= 50
 
 ##@ Start here
 demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AETITLE@host:port); Ctrl-C ends it
 	@exec node src/sim.ts demo --pacs=$(PACS) --http-port=$(HTTP_PORT) --dimse-port=$(DIMSE_PORT)
+
+demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
+	@exec node os-image/qemu/demo-update.ts
 
 test: peers check demo-smoke unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
 	@NODE_COMPILE_CACHE=node_modules/.cache/node MALLOC_MMAP_THRESHOLD_=1048576 exec node --max-semi-space-size=1 --initial-old-space-size=48 --max-old-space-size=192 src/drimbox.ts --config=$(CONFIG)
+
+fleet: ready ## The vendor's server (docs/fleet.md) with your own settings: CONFIG=fleet.json
+	@exec node src/fleet.ts --config=$(CONFIG)
 
 check: ready ## Types, format, lint, import direction, unused code and dependencies; under a minute
 	tsc -p .
@@ -29,6 +36,9 @@ check: ready ## Types, format, lint, import direction, unused code and dependenc
 unit: ready ## Tests, those against real peers included (a peer that isn't installed is skipped by name)
 	tap run --reporter=terse
 
+test-update: ready ## The update module under Mender's real client, with CUTS=50 power cuts at random moments; minutes
+	CUTS=$(CUTS) tap run --reporter=terse --timeout=3600 test/appliance/update.test.ts
+
 fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or less
 	node test/fuzz/pdu.ts --seconds=60
 	node test/fuzz/elements.ts --seconds=60
@@ -37,7 +47,13 @@ fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or
 demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks every byte, stops
 	node scripts/demo-smoke.ts
 
-##@ The image from sources, and what is in it
+##@ The appliance (os-image/README.md; root, mmdebstrap)
+image-quick: ready ## An image from Debian 13's packages in var/image/quick; three minutes, half a minute when only our files changed
+	node os-image/build.ts
+
+image-run: ready ## Boots it in QEMU with Secure Boot and a software TPM, prints its addresses; Ctrl-C pulls the plug (RUN=--fresh, RUN=--journal)
+	@exec node os-image/qemu/run.ts $(RUN)
+
 image: ready ## The image by Buildroot (BOARD=x86-64|arm64, SOURCES=upstream|debian, REDUCED=1, BUILDROOT=archive); hours
 	os-image/buildroot.sh
 
@@ -77,4 +93,4 @@ help: ## This list
 
 export BOARD SOURCES REDUCED BUILDROOT
 
-.PHONY: image buildroot-check test-buildroot sbom demo test box check unit fuzz demo-smoke bench pages ready peers clean help
+.PHONY: demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help image-quick image-run image buildroot-check test-buildroot sbom

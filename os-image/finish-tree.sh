@@ -58,7 +58,7 @@ printf '%s\n' NAME=DRIMbox ID=drimbox "VERSION_ID=$version" IMAGE_ID=drimbox "IM
 ln -sfn ../usr/lib/os-release ./etc/os-release
 : > ./etc/machine-id
 [ -e ./etc/hostname ] || echo drimbox > ./etc/hostname
-ln -sfn ../run/systemd/resolve/stub-resolv.conf ./etc/resolv.conf
+ln -sfn ../run/drimbox-network/resolv.conf ./etc/resolv.conf
 for over in "${overs[@]}"; do lay "$over"; done
 
 # Users from nothing but sysusers.d, so that a package more or less moves no number.
@@ -74,13 +74,18 @@ rm -f ./etc/{passwd,group,shadow,gshadow}{,-}
   systemctl --root="$1" preset-all 2>/dev/null
   systemctl --root="$1" --quiet set-default multi-user.target' sh "$tree" >&2
 
-# Nothing is asked at a console, nothing does at run time what was done here.
+# Nothing is asked at a console, nothing does at run time what was done here. Emergency and rescue are
+# ours, and start the machine again (appliance/rootfs); masked, a failed boot would stand still.
 for unit in getty@.service serial-getty@.service console-getty.service container-getty@.service autovt@.service debug-shell.service \
-  rescue.service emergency.service systemd-firstboot.service systemd-sysusers.service systemd-homed.service systemd-machine-id-commit.service \
+  systemd-firstboot.service systemd-sysusers.service systemd-homed.service systemd-machine-id-commit.service \
   systemd-update-done.service systemd-hwdb-update.service systemd-boot-update.service systemd-boot-random-seed.service ldconfig.service \
   e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-confext.service systemd-sysext.service systemd-bsod.service; do
   if [ -e "./usr/lib/systemd/system/$unit" ]; then ln -sfn /dev/null "./etc/systemd/system/$unit"; fi
 done
+
+# They make what an appliance has no place for: log-in keys, shell profiles.
+rm -f ./usr/lib/tmpfiles.d/{provision,20-systemd-osc-context,20-systemd-shell-extra,home,debian,legacy,x11,tpm2-tss-fapi,20-systemd-ssh-generator}.conf
+if [ "$arch" = x64 ] && [ -x ./usr/bin/node ]; then "$image/transpiled.sh" "$tree"; fi
 
 rm -rf ./var/* ./run/* ./tmp/*
 mkdir -p ./var/{cache,lib,log,tmp}

@@ -1,6 +1,6 @@
 /**
  * Lays Node and the service into a root tree: what runs is the sources as they stand, with those
- * npm packages that they reach, without the stand-ins, the command line and the tests.
+ * npm packages that they reach, without the stand-ins, the fleet server and the tests.
  *
  *     node os-image/service.ts --tree=DIR [--arch=x64] [--without-node]
  *
@@ -27,7 +27,7 @@ if (values.help || values.tree === undefined) {
 }
 
 /** Folders and files of src/ that stay at the desk. */
-const DESK_ONLY = ['sim', 'sim.ts', 'cli', 'cli.ts']
+const DESK_ONLY = ['sim', 'sim.ts', 'fleet.ts']
 
 /**
  * Packages of which a part suffices: what is kept, and whether their own dependencies are needed.
@@ -61,7 +61,7 @@ const reached = new Map<string, Manifest>()
 for (const name of Object.keys(own.dependencies ?? {})) reach(name, project)
 for (const folder of reached.keys()) copyPackage(folder)
 
-const imports = Object.fromEntries(Object.entries(own.imports ?? {}).filter(([word]) => !/^#(sim|cli|test)/.test(word)))
+const imports = Object.fromEntries(Object.entries(own.imports ?? {}).filter(([word]) => !/^#(sim|test)/.test(word)))
 const { name, version, license, dependencies } = own
 writeFileSync(join(out, 'package.json'), JSON.stringify({ name, version, license, private: true, type: 'module', imports, dependencies }, null, 2) + '\n')
 plainModes(out)

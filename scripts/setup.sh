@@ -18,6 +18,7 @@ PEERS=(
   libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx wrk:wrk libxml2-utils:xmllint iproute2:ip
   shellcheck:shellcheck python3-flake8:/usr/lib/python3/dist-packages/flake8/__init__.py python3-magic:/usr/lib/python3/dist-packages/magic/__init__.py
   e2fsprogs:mkfs.ext4 mount:mount curl:curl openssl:openssl
+  mender-artifact:mender-artifact
 )
 
 say() { printf '  %s\n' "$*"; }

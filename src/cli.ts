@@ -8,9 +8,11 @@
 import { BoxRefusal } from '#cli/admin.ts'
 import { benchVerb } from '#cli/bench.ts'
 import { cacheVerb } from '#cli/cache.ts'
+import { drainVerb } from '#cli/drain.ts'
 import { echoVerb } from '#cli/echo.ts'
-import { tellFailure } from '#cli/failure.ts'
+import { tellFailure, tellRefusal } from '#cli/failure.ts'
 import { findVerb } from '#cli/find.ts'
+import { fleetVerb } from '#cli/fleet.ts'
 import { getVerb } from '#cli/get.ts'
 import { UsageError } from '#cli/options.ts'
 import { pairVerb } from '#cli/pair.ts'
@@ -18,7 +20,7 @@ import { statusVerb } from '#cli/status.ts'
 import { EXIT, openTerminal, type Terminal, type Verb } from '#cli/terminal.ts'
 import { wordsFor } from '#cli/words.ts'
 
-const VERBS = { echo: echoVerb, find: findVerb, get: getVerb, pair: pairVerb, bench: benchVerb, cache: cacheVerb, status: statusVerb } as const satisfies Record<string, Verb>
+const VERBS = { echo: echoVerb, find: findVerb, get: getVerb, pair: pairVerb, bench: benchVerb, cache: cacheVerb, status: statusVerb, drain: drainVerb, fleet: fleetVerb } as const satisfies Record<string, Verb>
 
 const args = process.argv.slice(2)
 const interrupted = new AbortController()
@@ -51,7 +53,7 @@ async function run (args: readonly string[], terminal: Terminal): Promise<number
       terminal.err(`${error.message}\n${words.usage.seeHelp(name!)}`)
       return EXIT.usage
     }
-    terminal.err(error instanceof BoxRefusal ? `${error.code}: ${error.message}` : tellFailure(error, words))
+    terminal.err(error instanceof BoxRefusal ? tellRefusal(error) : tellFailure(error, words))
     return EXIT.failed
   }
 }

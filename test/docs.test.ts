@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '#core/runtime.ts'
+import { FLEET_STATUS } from '#fleet/errors.ts'
 import { STATUS } from '#standards/dicomweb/problem.ts'
 
 test('whoever is called at night finds every code in the manual, with the status that it has', t => {
   const rows = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8').matchAll(/^\| `([A-Z_]+)` \| (\d{3})/gm)
   t.same(Object.fromEntries([...rows].map(([, code, status]) => [code, Number(status)])), STATUS)
+  t.end()
+})
+
+test('and so does whoever runs the fleet server', t => {
+  const rows = readFileSync(new URL('../docs/fleet.md', import.meta.url), 'utf8').matchAll(/^\| `([A-Z_]+)` \| (\d{3}) \|/gm)
+  t.same(Object.fromEntries([...rows].map(([, code, status]) => [code, Number(status)])), FLEET_STATUS)
   t.end()
 })
 

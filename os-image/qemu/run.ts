@@ -36,8 +36,8 @@ if (values.help) {
   process.exit(0)
 }
 
-/** What makes a boot readable: each line of the journal, and systemd's own from its first second. */
-const TALKATIVE = 'loglevel=6 systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info systemd.show_status=1'
+/** What makes a boot readable: each line of the journal. */
+const TALKATIVE = 'loglevel=6 systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info'
 
 const image = join(project, values.image ?? (values.journal ? 'var/image/journal' : 'var/image/quick'))
 if (!existsSync(join(image, 'disk.img'))) {

@@ -10,6 +10,7 @@ import { adminRoutes } from './admin/routes.ts'
 import type { Config } from './config.ts'
 import { dicomwebRoutes } from './dicomweb.ts'
 import { fhirRoutes } from './fhir/routes.ts'
+import { Drain } from './http/drain.ts'
 import { allowOrigins } from './http/cors.ts'
 import { httpServer } from './http/server.ts'
 import { listenOn } from './http/listen.ts'
@@ -34,15 +35,17 @@ export async function openBox (config: Config, log: Logger = pino({ level: confi
     const rooms = await openRooms(config, log, { bulkDataUri: bulkDataPath(config.http.prefix) })
     open.push(rooms)
     const metrics = new Metrics(rooms)
+    const drain = new Drain()
     if (config.adminSocket !== undefined) {
       const admin = httpServer({ connectionsMax: 16 }, log)
-      adminRoutes(admin, { ...rooms, metrics })
+      adminRoutes(admin, { ...rooms, metrics, drain })
       open.push(admin)
       await listenOn(admin, { socket: config.adminSocket })
     }
     const http = httpServer({ ...config.http, takesUploads: config.stow.enabled }, log)
     open.push(http)
     metrics.watch(http)
+    drain.watch(http)
     if (config.http.cors !== undefined) await allowOrigins(http, config.http.cors)
     const { prefix } = config.http
     const base = baseUrl(config.http)

@@ -5,6 +5,7 @@
 
 import { DrimboxError, type Facts } from '#core/errors.ts'
 import { problem } from '#standards/dicomweb/problem.ts'
+import type { BoxRefusal } from './admin.ts'
 import { printable } from './table.ts'
 import type { Words } from './words.ts'
 
@@ -20,6 +21,11 @@ export function tellFailure (error: unknown, words: Words): string {
   const advice = typeof error.facts.reason === 'string' ? words.advice[error.facts.reason] : typeof error.facts.why === 'string' ? words.advice[error.facts.why] : undefined
   if (advice !== undefined) lines.push(`  → ${advice}`)
   return lines.map(printable).join('\n')
+}
+
+/** What another process of ours refused, in its words. */
+export function tellRefusal ({ code, message, facts }: BoxRefusal): string {
+  return [`${code}: ${message}`, ...Object.keys(facts).length === 0 ? [] : [`  ${factsLine(facts)}`]].map(printable).join('\n')
 }
 
 export function factsLine (facts: Facts): string {

@@ -1,6 +1,7 @@
 /** Every sentence of the command line, in English; words-fr.ts says what each is for. */
 
 import { hitRate } from './hit-rate.ts'
+import { fleetEnglish } from './fleet/words-en.ts'
 import type { Words } from './words-fr.ts'
 
 const number = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 })
@@ -64,6 +65,8 @@ export const english: Words = {
   drimbox bench     measures the site's PACS (latency, throughput) with one study
   drimbox status    how the running box is doing
   drimbox cache     what the box has cached, and how to purge it
+  drimbox drain     no new requests, those under way end
+  drimbox fleet     the fleet server: releases, devices, deployments
 
 Help of a command: drimbox COMMAND --help (--lang=fr pour le français)
 ${EXITS}`,
@@ -136,6 +139,15 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
+    fleet: fleetEnglish.help,
+    drain: `drimbox drain: no new requests (503), those under way end; before a restart
+
+  --wait=SECONDS            at most (60); beyond, exit 1 and what is left goes on
+  --undo                    open again: the restart did not come
+${BOX_CHOICE}
+${COMMON}
+
+${EXITS}`,
     status: `drimbox status: how the running box is doing
 
 ${BOX_CHOICE}
@@ -158,6 +170,7 @@ ${EXITS}`
     'local-limit-exceeded': 'the PACS has reached its limit of associations: try again later',
     EADDRINUSE: 'this port is taken on this machine, probably by the box: stop it (systemctl stop drimbox), or use --method=get',
     EACCES: 'a port below 1024 needs administrator rights',
+    'fleet-not-running': 'no fleet server runs with this socket: start it (node src/fleet.ts), or check adminSocket in its settings',
     'box-not-running': 'the box isn\'t running: systemctl status drimbox',
     'socket-forbidden': 'this account may not open the socket: use the account of the box, or root',
     'no-admin-socket': 'set adminSocket in the settings, or give --socket=PATH'
@@ -250,6 +263,11 @@ ${EXITS}`
       `Retrieves under way   ${retrieves.length === 0 ? 'none' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid}: ${arrived} objects arrived, ${readers} readers`)
     ].map(line => line.trimEnd()).join('\n')
+  },
+
+  fleet: fleetEnglish,
+  drain: {
+    state: ({ isDraining, active }) => isDraining ? `No new requests; ${active} under way.` : `Open to requests; ${active} under way.`
   },
 
   cache: {

@@ -5,10 +5,12 @@
  */
 
 import type { CacheList, Status } from '#box/admin/routes.ts'
+import type { DrainState } from '#box/http/drain.ts'
 import type { Facts } from '#core/errors.ts'
 import type { BoxMeasure } from './bench/measure-box.ts'
 import type { PacsMeasure } from './bench/measure-pacs.ts'
 import { hitRate } from './hit-rate.ts'
+import { fleetFrench } from './fleet/words-fr.ts'
 import type { FindingName, Mark, Site, StepName } from './pair/step.ts'
 
 type Advice = Readonly<Record<string, string>>
@@ -86,6 +88,8 @@ export const french = {
   drimbox bench     mesure le PACS du site (latence, débit) avec un examen
   drimbox status    état du boîtier en marche
   drimbox cache     ce que le boîtier garde en cache, et comment le purger
+  drimbox drain     plus de nouvelles demandes, celles en cours se terminent
+  drimbox fleet     le serveur de flotte : versions, équipements, déploiements
 
 Aide d'une commande : drimbox COMMANDE --help (--lang=en for English)
 ${EXITS}`,
@@ -158,6 +162,15 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
+    fleet: fleetFrench.help,
+    drain: `drimbox drain : plus de nouvelles demandes (503), celles en cours se terminent ; avant un redémarrage
+
+  --wait=SECONDES           au plus (60) ; au-delà, sortie 1 et les demandes restantes continuent
+  --undo                    reprendre : le redémarrage n'a pas eu lieu
+${BOX_CHOICE}
+${COMMON}
+
+${EXITS}`,
     status: `drimbox status : état du boîtier en marche
 
 ${BOX_CHOICE}
@@ -181,6 +194,7 @@ ${EXITS}`
     'local-limit-exceeded': 'le PACS a atteint sa limite d\'associations : réessayer plus tard',
     EADDRINUSE: 'ce port est déjà pris sur cette machine, sans doute par le boîtier : l\'arrêter (systemctl stop drimbox), ou employer --method=get',
     EACCES: 'un port inférieur à 1024 demande des droits d\'administrateur',
+    'fleet-not-running': 'aucun serveur de flotte ne tourne avec ce socket : le démarrer (node src/fleet.ts), ou vérifier adminSocket dans ses paramètres',
     'box-not-running': 'le boîtier ne fonctionne pas : systemctl status drimbox',
     'socket-forbidden': 'ce compte n\'a pas le droit d\'ouvrir le socket : employer celui du boîtier, ou root',
     'no-admin-socket': 'indiquer adminSocket dans les paramètres, ou --socket=CHEMIN'
@@ -275,6 +289,11 @@ ${EXITS}`
       `Rapatriements en cours ${retrieves.length === 0 ? 'aucun' : ''}`,
       ...retrieves.map(({ studyUid, arrived, readers }) => `  ${studyUid} : ${arrived} objet(s) arrivé(s), ${readers} lecteur(s)`)
     ].map(line => line.trimEnd()).join('\n')
+  },
+
+  fleet: fleetFrench,
+  drain: {
+    state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
   },
 
   cache: {

@@ -84,6 +84,7 @@ export type CapacityCode =
   | 'STORE_FULL' // the cache's disk, or the bytes it may take
   | 'STORE_FAILED' // the disk refused a read or a write
   | 'BUSY' // too many callers at once
+  | 'CLOSING' // the box is about to restart
 
 export class CapacityError extends DrimboxError {
   readonly code: CapacityCode

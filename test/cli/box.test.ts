@@ -5,6 +5,7 @@ import { test, type Test } from 'tap'
 import { openBox } from '#box/box.ts'
 import { parseConfig } from '#box/config.ts'
 import { cacheVerb } from '#cli/cache.ts'
+import { drainVerb } from '#cli/drain.ts'
 import { statusVerb } from '#cli/status.ts'
 import { startPacs } from '#sim/pacs.ts'
 import { generateStudies } from '#sim/studies.ts'
@@ -64,4 +65,11 @@ test('a box that isn\'t running is told apart from settings that name no socket'
   const config = join(folder, 'config.json')
   await writeFile(config, JSON.stringify({ pacs: { host: 'pacs', calledTitle: 'PACS' }, cache: { folder } }))
   await t.rejects(say(statusVerb, [`--config=${config}`]), { code: 'SETTING_INVALID', facts: { reason: 'no-admin-socket' } })
+})
+
+test('before a restart the box takes nothing new, and opens again when asked to', async t => {
+  const { socket } = await site(t)
+  t.same(await say(drainVerb, [`--socket=${socket}`, '--wait=5'], 'en'), { code: 0, out: 'No new requests; 0 under way.', err: '' })
+  t.match((await say(drainVerb, [`--socket=${socket}`, '--undo'])).out, /^Ouvert aux demandes/)
+  await t.rejects(say(drainVerb, [`--socket=${socket}`, '--wait=soon']), { message: /--wait/ })
 })

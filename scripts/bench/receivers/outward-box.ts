@@ -13,6 +13,7 @@ import { readConfig } from '#box/config.ts'
 import { dicomwebRoutes } from '#box/dicomweb.ts'
 import { baseUrl } from '#box/http/base-url.ts'
 import { listenOn } from '#box/http/listen.ts'
+import { Drain } from '#box/http/drain.ts'
 import { httpServer } from '#box/http/server.ts'
 import { openRooms } from '#box/rooms.ts'
 import { openGate, outwardGate } from '#box/wado/gate.ts'
@@ -25,7 +26,7 @@ const config = await readConfig(values.config)
 const log = pino({ level: config.logLevel })
 const rooms = await openRooms(config, log, { bulkDataUri: (_stored, path) => path })
 const admin = httpServer({ connectionsMax: 16 }, log)
-adminRoutes(admin, { ...rooms, metrics: new Metrics(rooms) })
+adminRoutes(admin, { ...rooms, metrics: new Metrics(rooms), drain: new Drain() })
 await listenOn(admin, { socket: config.adminSocket! })
 const http = httpServer(config.http, log)
 const faces = [

@@ -7,6 +7,7 @@ import { parseUid } from '#core/uid.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Pacs } from '../pacs/pacs.ts'
 import { Resources } from '../http/resources.ts'
+import type { Drain, DrainState } from '../http/drain.ts'
 import type { Metrics } from './metrics.ts'
 import type { PixelPool, PixelPoolState } from '../pixels/pool.ts'
 
@@ -15,6 +16,7 @@ export interface AdminParts {
   readonly pacs: Pacs
   readonly pixels: Pick<PixelPool, 'state'>
   readonly metrics: Metrics
+  readonly drain: Drain
 }
 
 /** What `GET /status` answers. */
@@ -32,7 +34,7 @@ export interface Status {
 /** What `GET /cache` answers: series, the last used first. */
 export type CacheList = ReturnType<Cache['list']>
 
-export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels, metrics }: AdminParts): void {
+export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels, metrics, drain }: AdminParts): void {
   const resources = new Resources(app, {})
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   app.get('/status', async (): Promise<Status> => {
@@ -51,6 +53,15 @@ export function adminRoutes (app: FastifyInstance, { cache, pacs, pixels, metric
   app.delete('/cache/:study', async request => {
     await pacs.supply.purge(parseUid((request.params as { study: string }).study))
     return {}
+  })
+  app.get('/drain', async (): Promise<DrainState> => drain.state)
+  app.post('/drain', async (): Promise<DrainState> => {
+    drain.begin()
+    return drain.state
+  })
+  app.delete('/drain', async (): Promise<DrainState> => {
+    drain.end()
+    return drain.state
   })
   resources.close(async (_, reply) => reply.code(204).send())
 }

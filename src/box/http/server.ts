@@ -35,14 +35,17 @@ export interface HttpSettings {
   readonly connectionsMax: number
   /** Some routes take bodies that last; they see themselves to callers that don't go on. */
   readonly takesUploads?: boolean
+  /** UNIX socket that it will listen on: then only a front reaches it, and is believed who called, and how. */
+  readonly socket?: string
 }
 
-export function httpServer ({ connectionsMax, takesUploads = false }: HttpSettings, log: Logger): FastifyInstance {
+export function httpServer ({ connectionsMax, takesUploads = false, socket }: HttpSettings, log: Logger): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: 1 << 20,
+    trustProxy: socket !== undefined,
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX, ignoreTrailingSlash: true },
     requestTimeout: takesUploads ? UPLOAD_MS : REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,

@@ -59,12 +59,14 @@ class Reader {
   }
 
   get atEnd (): boolean { return this.#at === this.#bytes.length }
-  u16 (): number { return this.#bytes.readUInt16BE((this.#at += 2) - 2) }
-  u32 (): number { return this.#bytes.readUInt32BE((this.#at += 4) - 4) }
+  u16 (): number { return this.#take(2).readUInt16BE() }
+  u32 (): number { return this.#take(4).readUInt32BE() }
+  sized (): Buffer { return this.#take(this.u16()) }
 
-  sized (): Buffer {
-    const length = this.u16()
-    if (this.#at + length > this.#bytes.length) throw new RangeError('longer than what holds it')
-    return this.#bytes.subarray(this.#at, this.#at += length)
+  #take (length: number): Buffer {
+    const start = this.#at
+    this.#at += length
+    if (this.#at > this.#bytes.length) throw new RangeError('longer than what holds it')
+    return this.#bytes.subarray(start, this.#at)
   }
 }

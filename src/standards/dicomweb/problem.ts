@@ -49,6 +49,7 @@ export const STATUS = {
   STORE_FULL: 507,
   STORE_FAILED: 500,
   BUSY: 503,
+  CLOSING: 503,
   SETTING_INVALID: 500
 } as const satisfies Record<ServedCode, number>
 
@@ -88,6 +89,7 @@ const TITLES = {
   CANCELLED: ['Demande abandonnée', 'Request given up'],
   STORE_FULL: ['Espace de stockage saturé', 'Storage full'],
   STORE_FAILED: ['Erreur du stockage local', 'Local storage failed'],
+  CLOSING: ['Redémarrage imminent', 'About to restart'],
   BUSY: ['Trop de demandes simultanées', 'Too many requests at once'],
   SETTING_INVALID: ['Paramétrage invalide', 'Invalid setting'],
   INTERNAL: ['Erreur interne', 'Internal error']

@@ -55,7 +55,8 @@ const ISSUE: Partial<Record<Code | 'INTERNAL', string>> = {
   PACS_TIMEOUT: 'timeout',
   PACS_UNREACHABLE: 'transient',
   PACS_RESTING: 'transient',
-  BUSY: 'throttled'
+  BUSY: 'throttled',
+  CLOSING: 'transient'
 }
 
 export interface Failure {

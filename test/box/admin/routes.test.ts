@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { ask, codeOf, type Answer } from '#test/fixtures/answer.ts'
 import { isQuiet, openRooms, until, type Rooms } from '#test/fixtures/rooms.ts'
@@ -51,4 +52,24 @@ test('mistakes on the admin socket are told as problems too', async t => {
 test('only the machine\'s own people open the socket', async t => {
   const site = await openRooms(t, [])
   t.equal(statSync(site.admin).mode & 0o777, 0o660)
+})
+
+test('before a restart nothing new is taken, and what is under way ends', async t => {
+  const site = await openRooms(t, [study])
+  const gate = site.sim.control.pauseSubOperations(2)
+  const reading = ask(`${site.url}/studies/${study.studyUid}`)
+  await gate.reached
+  t.same(json(await admin(site, '/drain')), { isDraining: false, active: 1 })
+  t.same(json(await admin(site, '/drain', 'POST')), { isDraining: true, active: 1 })
+  const refused = await ask(`${site.url}/studies`)
+  t.equal(refused.status, 503)
+  t.equal(codeOf(refused), 'CLOSING')
+  t.ok(Number(refused.headers['retry-after']) > 0)
+  t.equal(refused.headers.connection, 'close')
+  t.same(json(await admin(site, '/drain')), { isDraining: true, active: 1 }, 'one that is refused does not count')
+  gate.release()
+  t.equal((await reading).status, 200, 'the one under way has its answer')
+  while ((json(await admin(site, '/drain')) as { active: number }).active > 0) await delay(5)
+  t.same(json(await admin(site, '/drain', 'DELETE')), { isDraining: false, active: 0 })
+  t.equal((await ask(`${site.url}/studies`)).status, 200)
 })

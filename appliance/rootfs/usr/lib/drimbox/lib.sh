@@ -20,9 +20,12 @@ fact() {
   say "$1: $2${3:+ $3}${4:+ ($4)}"
 }
 
-# put SOURCE TARGET: copies it whole; true when the target is another than before
+# same A B: both are there, with the same content (the image has no cmp)
+same() { [ -f "$1" ] && [ -f "$2" ] && [ "$(sha256sum < "$1")" = "$(sha256sum < "$2")" ]; }
+
+# put SOURCE TARGET [MODE]: copies it whole; true when the target is another than before
 put() {
-  ! cmp -s "$1" "$2" || return 1
+  ! same "$1" "$2" || return 1
   cp "$1" "$2.new"
   chmod "${3:-0644}" "$2.new"
   mv "$2.new" "$2"

@@ -1,0 +1,46 @@
+/** A root tree that breaks a rule of the appliance is refused, and says by what. */
+
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'tap'
+import { osImage, skipWithoutBuilder } from '#test/fixtures/image-builder.ts'
+
+test('a root tree is checked', { skip: skipWithoutBuilder(), timeout: 300_000 }, async t => {
+  const tree = mkdtempSync(join(tmpdir(), 'drimbox-tree-'))
+  t.teardown(() => { rmSync(tree, { recursive: true, force: true }) })
+  chmodSync(tree, 0o755)
+  const put = (path: string, content: string, mode = 0o644) => {
+    const file = join(tree, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+    chmodSync(file, mode)
+  }
+  mkdirSync(join(tree, 'etc/systemd/system/multi-user.target.wants'), { recursive: true })
+  put('usr/lib/systemd/system/good.service', '[Service]\nExecStart=/usr/bin/script\n')
+  put('usr/bin/dash', '')
+  symlinkSync('dash', join(tree, 'usr/bin/sh'))
+  put('usr/bin/script', '#!/bin/sh\n', 0o755)
+  symlinkSync('usr/bin', join(tree, 'bin'))
+  symlinkSync('/usr/lib/systemd/system/good.service', join(tree, 'etc/systemd/system/multi-user.target.wants/good.service'))
+  const check = async () => await osImage('check-tree.sh', [tree])
+
+  const good = await check()
+  t.equal(good.code, 0, good.error)
+
+  put('usr/bin/mighty', 'x', 0o4755)
+  put('usr/bin/open', 'x', 0o777)
+  put('usr/bin/perl', 'x')
+  put('usr/bin/tool', '#!/usr/bin/perl5\n', 0o755)
+  put('usr/lib/systemd/system/lost.service', '[Service]\nExecStart=-/usr/bin/nowhere --now\n')
+  symlinkSync('/usr/lib/systemd/system/lost.service', join(tree, 'etc/systemd/system/multi-user.target.wants/lost.service'))
+  // Any program of this machine that wants libraries, none of which are in the tree.
+  copyFileSync('/usr/bin/curl', join(tree, 'usr/bin/program'))
+  const { code, error } = await check()
+  t.equal(code, 1)
+  for (const finding of ['set-uid or set-gid: usr/bin/mighty', 'everyone may write: usr/bin/open', 'must not be here: usr/bin/perl',
+    'interpreter missing: /usr/bin/perl5, wanted by usr/bin/tool', 'program missing: /usr/bin/nowhere, started by lost.service',
+    'library missing: libc.so.6, wanted by usr/bin/program']) {
+    t.match(error, finding, finding)
+  }
+})
