@@ -39,6 +39,19 @@ if [ "$sources" = upstream ]; then
   buildroot=$("$external/buildroot-source.sh" --fetch)
   echo "BR2_DL_DIR=\"$work/dl\"" >> "$defconfig"
 else
+  # Tools that stand in for Buildroot's own, by package: a program or a file of each.
+  missing=()
+  for one in lz4:lz4 rsync:rsync cpio:cpio bc:bc m4:m4 flex:flex bison:bison gperf:gperf patchelf:patchelf meson:meson ninja-build:ninja \
+    autoconf:autoconf automake:automake libtool:libtoolize autoconf-archive:/usr/share/aclocal/ax_pthread.m4 \
+    libltdl-dev:/usr/share/aclocal/ltdl.m4 gettext:msgfmt autopoint:autopoint fakeroot:fakeroot erofs-utils:mkfs.erofs gawk:gawk cmake:cmake \
+    pkgconf:pkgconf python3-jinja2:/usr/lib/python3/dist-packages/jinja2/__init__.py python3-setuptools:/usr/lib/python3/dist-packages/setuptools/__init__.py \
+    python3-pyelftools:/usr/lib/python3/dist-packages/elftools/__init__.py python3-pefile:/usr/lib/python3/dist-packages/pefile.py; do
+    what=${one#*:}
+    if [ "${what#/}" != "$what" ]; then [ -e "$what" ] || missing+=("${one%%:*}")
+    else command -v "$what" >/dev/null || missing+=("${one%%:*}"); fi
+  done
+  if [ ${#missing[@]} -gt 0 ]; then echo "SOURCES=debian needs: apt-get install ${missing[*]}" >&2; exit 1; fi
+
   # A copy: recipes of build tools are replaced in it.
   source=$("$external/buildroot-source.sh")
   buildroot=$work/source-debian
