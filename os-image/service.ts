@@ -32,9 +32,12 @@ const DESK_ONLY = ['sim', 'sim.ts', 'fleet.ts']
 /**
  * Packages of which a part suffices: what is kept, and whether their own dependencies are needed.
  * dcmjs: its dictionary alone is imported (docs/decisions/0002). better-sqlite3: the sources of
- * SQLite and the binaries of other machines are most of it; node-addon-api is headers.
+ * SQLite and the binaries of other machines are most of it; node-addon-api is headers. The codecs: each
+ * comes in six builds, of which the sources name one or two.
  */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
+  ...codecs(),
+  pngjs: ['package.json', 'LICENSE', 'lib/'],
   dcmjs: ['package.json', 'License.txt', 'generate/'],
   'better-sqlite3': ['package.json', 'LICENSE', 'lib/', `prebuilds/linux-${values.arch}`]
 }
@@ -95,6 +98,20 @@ function reach (name: string, from: string): void {
   for (const dependency of Object.keys(manifest.dependencies ?? {})) {
     if (!(dependency in (manifest.optionalDependencies ?? {}))) reach(dependency, folder)
   }
+}
+
+/** Of each codec, the files that our sources ask for by its exports (`@cornerstonejs/codec-charls/wasm`). */
+function codecs (): Record<string, string[]> {
+  const found: Record<string, string[]> = {}
+  for (const file of readdirSync(join(project, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue
+    for (const [, name = '', path = ''] of readFileSync(join(project, 'src', file), 'utf8').matchAll(/'(@cornerstonejs\/codec-[\w-]+)\/(\w+)'/g)) {
+      const { exports } = JSON.parse(readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')) as { exports: Record<string, string> }
+      found[name] ??= ['package.json', 'LICENSE', 'README.md']
+      found[name].push((exports[`./${path}`] as string).replace('./', ''))
+    }
+  }
+  return found
 }
 
 function copyPackage (folder: string): void {

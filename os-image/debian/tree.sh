@@ -13,7 +13,7 @@ var=$(mkdir -p "$here/../../var/image" && cd "$here/../../var/image" && pwd)
 tree=$var/tree.base meta=$var/tree.base.meta
 kernel=$("$here/kernel.sh")
 
-wanted=$(cat "$here/packages.txt" "$here/removed.txt" "$here/modules.txt" "$kernel/package.tsv" "$0" | sha256sum | cut -d' ' -f1)
+wanted=$(cat "$here/packages.txt" "$here/removed.txt" "$here/removed-files.txt" "$here/unwanted-libraries.py" "$here/modules.txt" "$kernel/package.tsv" "$0" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$tree.made" 2>/dev/null || true)" = "$wanted" ]; then echo "$tree"; exit 0; fi
 words() { sed -E 's/[[:space:]]*#.*//; /^$/d' "$1"; }
 
@@ -57,14 +57,20 @@ rm -rf usr/lib/{apt,dpkg,perl5,tmpfiles.d/*dpkg*,initramfs-tools,kernel,init,ter
 rm -f usr/lib/udev/hwdb.d/* usr/lib/udev/hwdb.bin etc/udev/hwdb.bin
 # A private key that Debian makes for nobody.
 rm -rf etc/ssl/private
-# Scripts for an interpreter that has left, and what lets one become somebody else.
+# Scripts for an interpreter that has left, and programs that nothing runs.
 { grep -rlIE '^#! ?/(usr/)?bin/(env )?(bash|perl|python3?)' usr/bin usr/sbin usr/lib || true; } | xargs -r rm -f
-rm -f usr/bin/{su,newgrp,chfn,chsh,runuser} usr/sbin/{runuser,sulogin,agetty,nologin.dpkg*}
+words "$here/removed-files.txt" | while read -r pattern; do
+  # shellcheck disable=SC2086
+  rm -rf -- ./$pattern
+done
+find usr/bin usr/sbin -type l ! -lname '/*' -xtype l -delete
 find . -xdev -type f -perm /6000 -exec chmod ug-s {} +
 # Users are written again by finish-tree.sh, with fixed numbers.
 rm -f etc/{passwd,group,shadow,gshadow,subuid,subgid}{,-}
 # What a service would write belongs to the data partition.
 rm -rf var/* run/* tmp/*
+
+"$here/../in-builder.sh" --bind="$tree" --bind="$here" -- python3 "$here/unwanted-libraries.py" "$tree" > "$meta/unwanted-libraries.txt"
 
 # Modules: those of the list, with what they need, compressed as Debian ships them.
 release=$(ls "$kernel/usr/lib/modules")
