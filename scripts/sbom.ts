@@ -7,8 +7,8 @@
  *       --buildroot=FILE        or what os-image/external/check.sh wrote of a Buildroot configuration
  *       --sources=FILE          with it: what os-image/external/debian/sources.py reported
  *       --debs=DIR              with it: Debian's binary packages in the place of recipes
- *       --mender=DIR            what os-image/mender/build.sh printed
- *       --tree=DIR              the finished root tree: only npm packages that lie in it are listed
+ *       --mender=DIR            what os-image/mender/build.sh printed; the newest in var/mender
+ *       --tree=DIR              the finished root tree: only npm packages that lie in it are listed; var/image/quick.tree
  *       --install               writes into that tree: usr/share/drimbox/sbom.cdx.json, licences.tar.zst
  *       --out=DIR               else here; with report.md
  *       --against=FILE          an older image's document: release notes in release-notes.md
@@ -18,7 +18,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -70,14 +70,16 @@ async function write (): Promise<void> {
   if (debian && !existsSync(join(values.meta, 'packages.tsv'))) fail(`no packages.tsv in ${values.meta}: build an image first, or name --meta=`)
   const packages = debian ? readPackages(join(values.meta, 'packages.tsv')) : values.debs === undefined ? [] : packageFiles(values.debs)
   const copyrights = debian ? unpackedCopyrights() : values.debs === undefined ? undefined : copyrightsOf(values.debs)
-  const service = values.tree === undefined ? undefined : join(values.tree, 'usr/lib/drimbox/service')
+  const tree = values.tree ?? join(project, 'var/image/quick.tree')
+  const service = [join(tree, 'usr/lib/drimbox/service')].find(folder => existsSync(folder))
   const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as Lock
   const parts: Part[] = [
     debianPart(packages, copyrights),
     ...values.buildroot === undefined ? [] : [buildrootPart(values.buildroot, values.sources)],
     servicePart(manifest.version), nodePart(process.versions), npmPart(lock, service), sqlitePart(join(project, 'node_modules'))
   ]
-  if (values.mender !== undefined) parts.push(menderPart(values.mender))
+  const mender = values.mender ?? newestMender()
+  if (mender !== undefined) parts.push(menderPart(mender))
   const bom = bomOf(values.version, parts)
   const text = textOf(bom)
   await validate(text)
@@ -105,6 +107,13 @@ async function write (): Promise<void> {
   console.log(`${folder}/sbom.cdx.json: ${bom.components.length} components, valid CycloneDX 1.6; licences.tar.zst ${Math.round(texts.length / 1024)} kB; ` +
     `${findings.length} against the policy${old === undefined ? '' : `; ${old.length} with a newer version in Debian today`}`)
   if (findings.length > 0) process.exitCode = 1
+}
+
+function newestMender (): string | undefined {
+  const folder = join(project, 'var/mender')
+  if (!existsSync(folder) || values.buildroot !== undefined) return undefined
+  return readdirSync(folder).map(name => join(folder, name)).filter(path => existsSync(join(path, '.source.tsv')))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0]
 }
 
 function unpackedCopyrights (): string {
