@@ -157,6 +157,18 @@ test('content that isn\'t what was announced, or isn\'t all: the running one sta
   t.equal((await install(box, box.artifact(next))).code, 4, 'and a good one still goes in')
 })
 
+test('a disk that refuses to be written', { skip }, async t => {
+  const box = new UpdateBox(t, old)
+  box.setReadOnly('root-b', true)
+  const { code, output } = await install(box, box.artifact(next))
+  t.not(code, 0)
+  t.match(output, /UPDATE_WRITE_FAILED: \w/)
+  t.match(box.last, { state: 'refused', code: 'UPDATE_WRITE_FAILED' })
+  t.same(versions(box), ['0.1.0+2'])
+  box.setReadOnly('root-b', false)
+  t.equal((await install(box, box.artifact(next))).code, 4)
+})
+
 test('what Mender itself refuses: another signature, none, another type of device', { skip }, async t => {
   const box = new UpdateBox(t, old)
   const other = new UpdateBox(t, old)
