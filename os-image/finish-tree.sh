@@ -52,7 +52,8 @@ install -m 0644 "$keys/settings.pub" ./usr/lib/drimbox/settings-verify-key.pem
 install -m 0644 "$keys/recovery.pub" ./usr/lib/drimbox/recovery-public-key.pem
 echo "$version" > ./usr/lib/drimbox/version
 echo "$release" > ./usr/lib/drimbox/release
-echo "artifact_name=drimbox-$version" > ./etc/mender/artifact_info
+# What a box that was never updated is to its fleet server (appliance/update, tmpfiles.d).
+"$image/mender/bootstrap.sh" "$version" ./usr/share/mender/bootstrap.mender
 printf '%s\n' NAME=DRIMbox ID=drimbox "VERSION_ID=$version" IMAGE_ID=drimbox "IMAGE_VERSION=$version" \
   "PRETTY_NAME=\"DRIMbox Edge $version\"" > ./usr/lib/os-release
 ln -sfn ../usr/lib/os-release ./etc/os-release

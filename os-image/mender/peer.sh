@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Makes a small Debian 13 in which tests drive Mender's real clients, without a virtual machine: 5.1.0
-# as built by build.sh, Debian's own 3.4.0 as usr/bin/mender, mender-artifact, a D-Bus daemon and what
-# the update scripts use in the image. Like the image it has no bash, no perl and no python. Prints its
-# folder; kept by the hash of what went in. A minute, and build.sh's eight at the first call; root.
+# Makes a small Debian 13 in which tests drive Mender's real client, without a virtual machine: 5.1.0
+# as built by build.sh, mender-artifact, a D-Bus daemon and what the update scripts use in the image. Like
+# the image it has no bash, no perl and no python. Prints its folder; kept by the hash of what went in.
+# A minute, and build.sh's eight at the first call; root.
 #
 #   os-image/mender/peer.sh
 set -euo pipefail
 case "${1:-}" in --help|-h) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 
-PACKAGES=fdisk,mawk,mender-artifact,dbus-daemon,ca-certificates,openssl
+PACKAGES=fdisk,mawk,mender-artifact,dbus-daemon,dbus-system-bus-common,ca-certificates,openssl
 PACKAGES+=,tpm2-tools,libtss2-rc0t64,libtss2-tcti-swtpm0t64
 # What mender-auth and mender-update are linked to.
 PACKAGES+=,libarchive13t64,libboost-filesystem1.83.0,libboost-log1.83.0,libboost-thread1.83.0,libdbus-1-3,liblmdb0,libstdc++6,libyaml-cpp0.8
@@ -23,14 +23,13 @@ flock 9
 if [ ! -e "$peer/.complete" ]; then
   printf '  mender: Debian 13 for tests (a minute) …\n' >&2
   rm -rf "$peer"
-  mapfile -t sources < <("$here/sources.sh")
+  mapfile -t sources < <("$here/../debian/sources.sh")
   mmdebstrap --quiet --mode=root --variant=apt --include="$PACKAGES" --aptopt='Acquire::Languages "none"' \
     --aptopt='APT::Install-Recommends "false"' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='chroot "$1" sh -c "cd /tmp && apt-get download -q mender-client >/dev/null && dpkg-deb -x mender-client_*.deb /tmp/old && cp /tmp/old/usr/bin/mender /usr/bin/mender && rm -rf /tmp/*"' \
     trixie "$peer" "${sources[@]}" >&2
   cp -a "$client/usr" "$peer/"
   # As in the image: dash alone.
-  rm -rf "$peer"/usr/bin/{bash,perl*,python*} "$peer"/usr/share/mender/modules/v3/*
+  rm -rf "$peer"/usr/bin/{bash,perl*,python*} "$peer"/usr/share/mender/{modules/v3,inventory}/*
   touch "$peer/.complete"
 fi
 echo "$peer"

@@ -84,6 +84,7 @@ const problems: Readonly<Record<string, string>> = {
   GATE_FRONT_KEY: 'The HTTPS service does not present the certificate of this box.',
   GATE_SIGNER_SILENT: 'The signer did not answer after the start.',
   GATE_DISK_CLOSED: 'The data disk did not open.',
+  GATE_BROKEN: 'The check after the start could not be made.',
   GATE_DISK_READ_ONLY: 'The data disk refuses to be written.'
 }
 

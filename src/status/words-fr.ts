@@ -89,6 +89,7 @@ const problems: Readonly<Record<string, string>> = {
   GATE_FRONT_KEY: 'Le service HTTPS ne présente pas le certificat de ce boîtier.',
   GATE_SIGNER_SILENT: 'Le signataire n’a pas répondu après le démarrage.',
   GATE_DISK_CLOSED: 'Le disque de données ne s’est pas ouvert.',
+  GATE_BROKEN: 'Le contrôle après démarrage n’a pas pu se faire.',
   GATE_DISK_READ_ONLY: 'Le disque de données refuse l’écriture.'
 }
 

@@ -96,7 +96,7 @@ test('without settings the image\'s defaults hold: DHCP, no fleet server, a gate
   mkdirSync(join(box.folder, 'gateway'))
   const { code, output } = box.apply()
   t.equal(code, 0, output)
-  t.match(JSON.parse(readFileSync(join(box.folder, 'gateway/config.json'), 'utf8')), { pacs: { host: 'pacs.invalid' } })
+  t.match(JSON.parse(readFileSync(join(box.folder, 'gateway/config.json'), 'utf8')), { pacs: { host: '127.0.0.1' } })
   t.notOk(existsSync(join(box.folder, 'network/10-static.network')))
   t.notOk(existsSync(join(box.folder, 'out/fleet')), 'Mender\'s client does not start')
   t.end()

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
@@ -9,6 +9,10 @@ import { UpdateBox, manifestOf, release, skipWithoutUpdateBox, somewhereIn, type
 
 /** `make test-update CUTS=50` asks for more. */
 const CUTS = Number(process.env.CUTS ?? 8)
+/** Of an update's time, what comes before its last steps. */
+const LATE = 0.6
+/** A client that was cut in its own rollback wants to end it first. */
+const GIVE_UP = 'mender-update rollback || mender-update resume'
 const skip = skipWithoutUpdateBox()
 const old = release('0.1.0', 1)
 const next = release('0.2.0', 2)
@@ -39,6 +43,18 @@ test('a good update: installed beside the running one, started, committed', { sk
   box.boot()
   t.equal((await commit(box)).code, 0)
   t.same(box.faults(), [])
+})
+
+test('a client whose store is new knows which release it was delivered with', { skip }, async t => {
+  const box = new UpdateBox(t, old)
+  const made = [1, 2].map(attempt => join(box.folder, `bootstrap-${attempt}`))
+  for (const file of made) t.equal(spawnSync('os-image/mender/bootstrap.sh', ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
+  t.ok(readFileSync(made[0]!).equals(readFileSync(made[1]!)), 'the same twice')
+  copyFileSync(made[0]!, join(box.folder, 'upper/var/lib/mender/bootstrap.mender'))
+  const { output } = await box.run(['mender-update', 'show-provides'])
+  t.match(output, /rootfs-image\.version=0\.1\.0/)
+  t.match(output, /artifact_name=drimbox-0\.1\.0/)
+  t.match((await box.run(['mender-update', 'show-artifact'])).output.trim(), /^drimbox-0\.1\.0$/m)
 })
 
 test('commits that are refused', { skip }, async t => {
@@ -211,7 +227,9 @@ test(`the power goes at ${CUTS} random moments of an update: there is always a w
     const child = box.start(['sh', '-c', whole, 'sh', file])
     child.stdout!.resume()
     child.stderr!.resume()
-    await somewhereIn(usual)
+    // Half of them late: the steps that change what is started are short, beside the download.
+    if (cut % 2 === 0) await delay(usual * LATE)
+    await somewhereIn(cut % 2 === 0 ? usual * (1 - LATE) : usual)
     await box.cut(child)
     const before = box.entries()
     if (before.length > 1) intoInstall++
@@ -220,7 +238,7 @@ test(`the power goes at ${CUTS} random moments of an update: there is always a w
     if (faults.length > 0) t.fail(`cut ${cut}: ${faults.join('; ')}`)
     // Whatever it starts then, Mender ends the attempt and a new one goes in.
     box.boot()
-    await box.run(['mender-update', 'rollback'])
+    await box.run(['sh', '-c', GIVE_UP])
     while (box.boot().version !== '1.0.0');
     const retried = await install(box, file)
     if (retried.code !== 4) t.fail(`cut ${cut}: ${retried.output}`)

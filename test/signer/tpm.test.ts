@@ -9,8 +9,8 @@ import { Tpm, type LoadedKey } from '#signer/tpm2/tpm.ts'
 import { readPublicArea } from '#signer/tpm2/public-area.ts'
 import { readTss2Pem, writeTss2Pem } from '#signer/tpm2/tss2-pem.ts'
 import { subjectPublicKeyInfo, type KeyType } from '#standards/x509/public-key.ts'
-import { skipWithout, temporaryFolder, freePort, type Test } from '#test/fixtures/peer.ts'
-import { startSoftwareTpm, SWTPM_PROGRAMS, tctiOf, type SoftwareTpm } from '#test/fixtures/swtpm.ts'
+import { skipWithout, temporaryFolder, type Test } from '#test/fixtures/peer.ts'
+import { freePair, startSoftwareTpm, SWTPM_PROGRAMS, tctiOf, type SoftwareTpm } from '#test/fixtures/swtpm.ts'
 
 const skip = skipWithout(...SWTPM_PROGRAMS)
 
@@ -151,7 +151,7 @@ t.test('a secret is sealed and unsealed, and a wire on the bus does not hear it'
 
 /** Both channels of a software TPM through a relay. */
 async function relayed (t: Test, software: SoftwareTpm, each: (caller: Socket, called: Socket, isData: boolean) => void): Promise<number> {
-  const port = await freePort()
+  const port = await freePair()
   for (const offset of [0, 1]) {
     const sockets = new Set<Socket>()
     const server = createServer(caller => {

@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module'
-import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import axe from 'axe-core'
 import { pino } from 'pino'
 import type { Page } from 'playwright-core'
 import t from 'tap'
@@ -13,7 +12,6 @@ import { skipWithout, type Test } from '#test/fixtures/peer.ts'
 import { statusRoot } from '#test/fixtures/status-root.ts'
 
 const skip = skipWithout('chromium', 'openssl')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** A reader's page in each state, on a port of its own. */
 async function pages (t: Test): Promise<{ url: string, set: (state: Report['state']) => void }> {
@@ -58,7 +56,7 @@ t.test('axe-core has nothing to say of any state, in either language, by day and
           set(state)
           // A refresh that the reader can stop is allowed by RGAA 13.1; axe knows no such link, and sees it stopped here.
           await page.goto(`${url}/status?lang=${language}&refresh=off`)
-          await page.evaluate(AXE)
+          await page.evaluate(axe.source)
           t.same(await violations(page), [], `${state} ${language} ${colorScheme} ${width}`)
           const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
           t.equal(overflow, 0, 'nothing is wider than the screen')
