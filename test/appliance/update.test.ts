@@ -48,7 +48,7 @@ test('a good update: installed beside the running one, started, committed', { sk
 test('a client whose store is new knows which release it was delivered with', { skip }, async t => {
   const box = new UpdateBox(t, old)
   const made = [1, 2].map(attempt => join(box.folder, `bootstrap-${attempt}`))
-  for (const file of made) t.equal(spawnSync('os-image/mender/bootstrap.sh', ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
+  for (const file of made) t.equal(spawnSync(join(import.meta.dirname, '../../os-image/mender/bootstrap.sh'), ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
   t.ok(readFileSync(made[0]!).equals(readFileSync(made[1]!)), 'the same twice')
   copyFileSync(made[0]!, join(box.folder, 'upper/var/lib/mender/bootstrap.mender'))
   const { output } = await box.run(['mender-update', 'show-provides'])
