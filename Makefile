@@ -18,7 +18,7 @@ demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AE
 demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
 	@exec node os-image/qemu/demo-update.ts
 
-test: peers check demo-smoke unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; minutes
+test: peers check demo-smoke unit fuzz test-image ## Everything that CI checks: set-up, check, tests against real peers, fuzzing, the image in QEMU; under an hour, root
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
@@ -47,12 +47,31 @@ fuzz: ready ## Broken PDUs, broken data sets and broken pixels, a minute each or
 demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks every byte, stops
 	node scripts/demo-smoke.ts
 
-##@ The appliance (os-image/README.md; root, mmdebstrap)
-image-quick: ready ## An image from Debian 13's packages in var/image/quick; three minutes, half a minute when only our files changed
+##@ The image
+image-quick: peers ## The appliance's image from Debian 13's packages, to var/image/quick; three minutes once its builder exists, root
 	node os-image/build.ts
 
 image-run: ready ## Boots it in QEMU with Secure Boot and a software TPM, prints its addresses; Ctrl-C pulls the plug (RUN=--fresh, RUN=--journal)
 	@exec node os-image/qemu/run.ts $(RUN)
+
+test-image: peers ## The life of an appliance in QEMU: boots, images, power cuts, updates, a broken one, a flipped bit; 25 minutes, root
+	node os-image/build.ts --out=var/image/test --over=test/image/over/probe
+	node os-image/build.ts --out=var/image/test-2 --version=0.2.0 --release=2 --over=test/image/over/probe
+	node os-image/build.ts --out=var/image/test-3 --version=0.3.0 --release=3 --over=test/image/over/probe --over=test/image/over/broken-service
+	unshare --net sh -c 'ip link set lo up; exec tap run --reporter=terse --timeout=3600 test/image/vm/boot.ts'
+
+image: ready ## The image by Buildroot (BOARD=x86-64|arm64, SOURCES=upstream|debian, REDUCED=1, BUILDROOT=archive); hours
+	os-image/buildroot.sh
+
+buildroot-check: ready ## The Buildroot recipe without building it: symbols, digests, style, bill of materials; a minute
+	os-image/external/check.sh
+
+test-buildroot: peers ## The reduced set out of Debian's source packages, from nothing, and boots it; an hour, root
+	SOURCES=debian REDUCED=1 os-image/buildroot.sh
+	node os-image/qemu/run.ts --image=var/image/buildroot-x86-64 --fresh --once --https-port=9443 --dimse-port=21112
+
+sbom: ready ## Bill of materials of the image last built, its licences against the policy, to var/sbom; seconds
+	node scripts/sbom.ts
 
 ##@ Figures
 bench: peers ## Speed and memory beside DCMTK, Orthanc, nginx and dcmjs-dimse, into docs/performance.md; ROUNDS=5, three quarters of an hour
@@ -79,6 +98,8 @@ clean: ## Removes what was generated; packages stay
 
 help: ## This list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke bench pages ready peers clean help image-quick image-run
+export BOARD SOURCES REDUCED BUILDROOT
+
+.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke image-quick image-run image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help

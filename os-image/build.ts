@@ -4,8 +4,8 @@
  *
  *     node os-image/build.ts [--version=0.1.0] [--release=1] [--out=var/image/quick] [--over=DIR]… [--cmdline=WORDS]
  *
- * In --out: root.erofs, root.verity, uki.efi, esp.img, disk.img, manifest, update.mender, packages.tsv
- * (for the bill of materials) and build.json (what it is, which sizes and digests).
+ * In --out: root.erofs, root.verity, uki.efi, esp.img, disk.img, manifest, update.mender, packages.tsv,
+ * sbom.cdx.json (the bill of materials, which is in the image too) and build.json (what it is, which sizes and digests).
  */
 
 import { spawnSync } from 'node:child_process'
@@ -51,10 +51,13 @@ const tree = `${out}.tree`
 step('copy of the tree', 'debian/copy.sh', bare, tree)
 step('finished tree', 'finish-tree.sh', `--tree=${tree}`, `--version=${values.version}`, `--release=${values.release}`,
   ...mender === undefined ? [] : [`--mender=${mender}`], ...values.over.map(over => `--over=${resolve(over)}`))
+step('bill of materials', 'sbom.sh', '--install', `--tree=${tree}`, `--version=${values.version}`, `--meta=${bare}.meta`,
+  ...mender === undefined ? [] : [`--mender=${mender}`])
 step('assembly', 'assemble.sh', `--tree=${tree}`, `--kernel=${kernel}`, `--out=${out}`, `--version=${values.version}`,
   `--release=${values.release}`, `--cmdline=${values.cmdline}`)
 
 copyFileSync(`${bare}.meta/packages.tsv`, join(out, 'packages.tsv'))
+copyFileSync(join(tree, 'usr/share/drimbox/sbom.cdx.json'), join(out, 'sbom.cdx.json'))
 const files: Record<string, { bytes: number, sha256: string }> = {}
 for (const name of ['root.erofs', 'root.verity', 'uki.efi', 'disk.img', 'update.mender']) {
   files[name] = { bytes: statSync(join(out, name)).size, sha256: await digest(join(out, name)) }

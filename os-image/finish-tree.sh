@@ -62,10 +62,15 @@ ln -sfn ../usr/lib/os-release ./etc/os-release
 ln -sfn ../run/drimbox-network/resolv.conf ./etc/resolv.conf
 for over in "${overs[@]}"; do lay "$over"; done
 
+# Now that all programs are in: libraries that none of them names (Debian's packages bring many).
+if [ -d ./usr/lib/x86_64-linux-gnu ]; then
+  "$image/in-builder.sh" --bind="$tree" --bind="$image" -- python3 "$image/debian/unwanted-libraries.py" "$tree" > "$tree.unwanted"
+fi
+
 # Users from nothing but sysusers.d, so that a package more or less moves no number.
 rm -f ./etc/{passwd,group,shadow,gshadow}{,-}
 "$image/in-builder.sh" --bind="$tree" -- sh -euc '
-  systemd-sysusers --root="$1"
+  systemd-sysusers --root="$1" 2>/dev/null
   cd "$1"
   rm -f ./etc/*- ./etc/.pwd.lock
   # No password opens any account, no account has a shell.

@@ -5,8 +5,10 @@
  *       --version=0.1.0         of the image
  *       --meta=DIR              packages.tsv and copyright.tar of a Debian tree
  *       --buildroot=FILE        or what os-image/external/check.sh wrote of a Buildroot configuration
- *       --mender=DIR            what os-image/mender/build.sh printed
- *       --tree=DIR              the finished root tree: only npm packages that lie in it are listed
+ *       --sources=FILE          with it: what os-image/external/debian/sources.py reported
+ *       --debs=DIR              with it: Debian's binary packages in the place of recipes
+ *       --mender=DIR            what os-image/mender/build.sh printed; the newest in var/mender
+ *       --tree=DIR              the finished root tree: only npm packages that lie in it are listed; var/image/quick.tree
  *       --install               writes into that tree: usr/share/drimbox/sbom.cdx.json, licences.tar.zst
  *       --out=DIR               else here; with report.md
  *       --against=FILE          an older image's document: release notes in release-notes.md
@@ -16,13 +18,13 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bomOf, textOf, type Bom, type Part } from './sbom/bom.ts'
 import { buildrootPart } from './sbom/buildroot.ts'
-import { debianPart, readPackages } from './sbom/debian.ts'
+import { debianPart, packageFiles, readPackages } from './sbom/debian.ts'
 import { licenceTexts } from './sbom/licence-texts.ts'
 import { npmPart, type Lock } from './sbom/npm.ts'
 import { copyleft, findingsOf } from './sbom/policy.ts'
@@ -38,6 +40,8 @@ const { values } = parseArgs({
     version: { type: 'string', default: manifest.version },
     meta: { type: 'string', default: join(project, 'var/image/tree.base.meta') },
     buildroot: { type: 'string' },
+    sources: { type: 'string' },
+    debs: { type: 'string' },
     mender: { type: 'string' },
     tree: { type: 'string' },
     install: { type: 'boolean', default: false },
@@ -64,15 +68,18 @@ try {
 async function write (): Promise<void> {
   const debian = values.buildroot === undefined
   if (debian && !existsSync(join(values.meta, 'packages.tsv'))) fail(`no packages.tsv in ${values.meta}: build an image first, or name --meta=`)
-  const packages = debian ? readPackages(join(values.meta, 'packages.tsv')) : []
-  const copyrights = debian ? unpackedCopyrights() : undefined
-  const service = values.tree === undefined ? undefined : join(values.tree, 'usr/lib/drimbox/service')
+  const packages = debian ? readPackages(join(values.meta, 'packages.tsv')) : values.debs === undefined ? [] : packageFiles(values.debs)
+  const copyrights = debian ? unpackedCopyrights() : values.debs === undefined ? undefined : copyrightsOf(values.debs)
+  const tree = values.tree ?? join(project, 'var/image/quick.tree')
+  const service = [join(tree, 'usr/lib/drimbox/service')].find(folder => existsSync(folder))
   const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as Lock
   const parts: Part[] = [
-    values.buildroot === undefined ? debianPart(packages, copyrights) : buildrootPart(values.buildroot),
+    debianPart(packages, copyrights),
+    ...values.buildroot === undefined ? [] : [buildrootPart(values.buildroot, values.sources)],
     servicePart(manifest.version), nodePart(process.versions), npmPart(lock, service), sqlitePart(join(project, 'node_modules'))
   ]
-  if (values.mender !== undefined) parts.push(menderPart(values.mender))
+  const mender = values.mender ?? newestMender()
+  if (mender !== undefined) parts.push(menderPart(mender))
   const bom = bomOf(values.version, parts)
   const text = textOf(bom)
   await validate(text)
@@ -102,8 +109,20 @@ async function write (): Promise<void> {
   if (findings.length > 0) process.exitCode = 1
 }
 
+function newestMender (): string | undefined {
+  const folder = join(project, 'var/mender')
+  if (!existsSync(folder) || values.buildroot !== undefined) return undefined
+  return readdirSync(folder).map(name => join(folder, name)).filter(path => existsSync(join(path, '.source.tsv')))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0]
+}
+
 function unpackedCopyrights (): string {
   execFileSync('tar', ['-xf', join(values.meta, 'copyright.tar'), '-C', work])
+  return join(work, 'usr/share/doc')
+}
+
+function copyrightsOf (folder: string): string {
+  for (const file of readdirSync(folder).filter(name => name.endsWith('.deb'))) execFileSync('dpkg-deb', ['-x', join(folder, file), work])
   return join(work, 'usr/share/doc')
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OUT/uki.efi: one signed kernel image of kernel, initramfs, command line and os-release, with the
-# signature of the PCR 11 state that it will measure; and OUT/BOOTX64.EFI, the signed boot loader.
-# Three seconds.
+# signature of the PCR 11 state that it will measure; and, signed too, the two programs before it:
+# OUT/BOOTX64.EFI (os-image/loader) and OUT/systemd-bootx64.efi, which it starts. Three seconds.
 #
 #   SOURCE_DATE_EPOCH=… os-image/assemble/uki.sh TREE OUT KERNEL
 #
@@ -17,7 +17,8 @@ release=$(ls "$kernel/usr/lib/modules")
 cp "$kernel"/boot/vmlinuz-* "$out/vmlinuz"
 cp "$tree/usr/lib/os-release" "$out/os-release"
 
-rm -f "$out"/uki.efi "$out"/BOOTX64.EFI
+rm -f "$out"/uki.efi "$out"/BOOTX64.EFI "$out"/systemd-bootx64.efi
+"$image/loader/build.sh" "$out/start.efi"
 "$image/in-builder.sh" --bind="$out" --bind="$keys" --clock="${SOURCE_DATE_EPOCH:?}" -- sh -euc '
   out=$1 keys=$2 release=$3
   work=$out/uki.d; rm -rf "$work"; mkdir "$work"
@@ -38,6 +39,8 @@ END
   uki --section=".pcrsig:@$work/pcrsig.json" --signtool=sbsign --secureboot-private-key="$keys/db.key" \
     --secureboot-certificate="$keys/db.crt" --output="$out/uki.efi"
   rm -r "$work"
-  sbsign --key "$keys/db.key" --cert "$keys/db.crt" --output "$out/BOOTX64.EFI" /usr/lib/systemd/boot/efi/systemd-bootx64.efi 2>/dev/null
+  sign() { sbsign --key "$keys/db.key" --cert "$keys/db.crt" --output "$1" "$2" 2>/dev/null; }
+  sign "$out/BOOTX64.EFI" "$out/start.efi"
+  sign "$out/systemd-bootx64.efi" /usr/lib/systemd/boot/efi/systemd-bootx64.efi
 ' sh "$out" "$keys" "$release"
-rm "$out/vmlinuz" "$out/os-release"
+rm "$out/vmlinuz" "$out/os-release" "$out/start.efi"

@@ -13,7 +13,7 @@ var=$(mkdir -p "$here/../../var/image" && cd "$here/../../var/image" && pwd)
 tree=$var/tree.base meta=$var/tree.base.meta
 kernel=$("$here/kernel.sh")
 
-wanted=$(cat "$here/packages.txt" "$here/removed.txt" "$here/removed-files.txt" "$here/unwanted-libraries.py" "$here/modules.txt" "$kernel/package.tsv" "$0" | sha256sum | cut -d' ' -f1)
+wanted=$(cat "$here/packages.txt" "$here/removed.txt" "$here/removed-files.txt" "$here/modules.txt" "$kernel/package.tsv" "$0" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$tree.made" 2>/dev/null || true)" = "$wanted" ]; then echo "$tree"; exit 0; fi
 words() { sed -E 's/[[:space:]]*#.*//; /^$/d' "$1"; }
 
@@ -69,8 +69,6 @@ find . -xdev -type f -perm /6000 -exec chmod ug-s {} +
 rm -f etc/{passwd,group,shadow,gshadow,subuid,subgid}{,-}
 # What a service would write belongs to the data partition.
 rm -rf var/* run/* tmp/*
-
-"$here/../in-builder.sh" --bind="$tree" --bind="$here" -- python3 "$here/unwanted-libraries.py" "$tree" > "$meta/unwanted-libraries.txt"
 
 # Modules: those of the list, with what they need, compressed as Debian ships them.
 release=$(ls "$kernel/usr/lib/modules")

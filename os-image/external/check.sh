@@ -20,8 +20,9 @@ failed=0
 say() { printf '  buildroot: %s\n' "$*"; }
 wrong() { say "$*"; failed=1; }
 
-mapfile -t ours < <(cd "$project" && find os-image/external -type f ! -name '*.md' ! -name '.gitkeep' | sort)
-if said=$(cd "$project" && "$buildroot/utils/check-package" --br2-external "${ours[@]}" 2>&1); then
+mapfile -t ours < <(find "$here" -type f ! -name '*.md' | sort)
+# From its own folder, whose settings for flake8 it takes.
+if said=$(cd "$buildroot" && utils/check-package --br2-external "${ours[@]}" 2>&1); then
   say "check-package: ${#ours[@]} files, no finding"
 else
   wrong "check-package finds:"; printf '%s\n' "$said"

@@ -5,10 +5,10 @@
  * the copyright files.
  */
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { licencesOf } from './copyright.ts'
-import type { Component, Licence, Part } from './bom.ts'
+import { order, type Component, type Licence, type Part } from './bom.ts'
 
 /** Debian 13, as package URLs name it. */
 const DISTRO = 'debian-13'
@@ -43,6 +43,15 @@ export function readPackages (file: string): Package[] {
       throw new Error(`${file}: line ${index + 1} has too few columns`)
     }
     return { name, version, architecture, source, sourceVersion }
+  })
+}
+
+/** Packages as files of a folder, `name_version_architecture.deb`: the name of the source is not in there. */
+export function packageFiles (folder: string): Package[] {
+  return readdirSync(folder).filter(file => file.endsWith('.deb')).sort(order).map(file => {
+    const [name = '', version = '', architecture = ''] = file.slice(0, -'.deb'.length).split('_')
+    const plain = decodeURIComponent(version)
+    return { name, version: plain, architecture, source: name, sourceVersion: plain }
   })
 }
 

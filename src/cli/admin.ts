@@ -42,7 +42,7 @@ export interface Question extends Asking {
  * @throws SettingError when no box answers there
  * @throws BoxRefusal when it answers with a problem (RFC 9457)
  */
-export async function askBox (socketPath: string, method: 'GET' | 'POST' | 'DELETE', path: string, asking: Asking): Promise<unknown> {
+export async function askBox (socketPath: string, method: Question['method'], path: string, asking: Asking): Promise<unknown> {
   return await askSocket(socketPath, { ...asking, method, path, whom: 'box' })
 }
 

@@ -139,7 +139,6 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
-    fleet: fleetEnglish.help,
     drain: `drimbox drain: no new requests (503), those under way end; before a restart
 
   --wait=SECONDS            at most (60); beyond, exit 1 and what is left goes on
@@ -148,6 +147,7 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
+    fleet: fleetEnglish.help,
     status: `drimbox status: how the running box is doing
 
 ${BOX_CHOICE}
@@ -265,10 +265,10 @@ ${EXITS}`
     ].map(line => line.trimEnd()).join('\n')
   },
 
-  fleet: fleetEnglish,
   drain: {
     state: ({ isDraining, active }) => isDraining ? `No new requests; ${active} under way.` : `Open to requests; ${active} under way.`
   },
+  fleet: fleetEnglish,
 
   cache: {
     headings: ['Last used', 'Objects', 'Size', 'State', 'Study', 'Series'],

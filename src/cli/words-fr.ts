@@ -162,7 +162,6 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
-    fleet: fleetFrench.help,
     drain: `drimbox drain : plus de nouvelles demandes (503), celles en cours se terminent ; avant un redémarrage
 
   --wait=SECONDES           au plus (60) ; au-delà, sortie 1 et les demandes restantes continuent
@@ -171,6 +170,7 @@ ${BOX_CHOICE}
 ${COMMON}
 
 ${EXITS}`,
+    fleet: fleetFrench.help,
     status: `drimbox status : état du boîtier en marche
 
 ${BOX_CHOICE}
@@ -291,10 +291,10 @@ ${EXITS}`
     ].map(line => line.trimEnd()).join('\n')
   },
 
-  fleet: fleetFrench,
   drain: {
     state: ({ isDraining, active }: DrainState): string => isDraining ? `Plus de nouvelles demandes ; ${active} en cours.` : `Ouvert aux demandes ; ${active} en cours.`
   },
+  fleet: fleetFrench,
 
   cache: {
     headings: ['Dernier usage', 'Objets', 'Taille', 'État', 'Examen', 'Série'],

@@ -6,7 +6,7 @@ import { test } from 'tap'
 import { bomOf, textOf, type Bom, type Component } from '../../scripts/sbom/bom.ts'
 import { buildrootPart } from '../../scripts/sbom/buildroot.ts'
 import { licenceOf, licencesOf } from '../../scripts/sbom/copyright.ts'
-import { debianPart, readPackages } from '../../scripts/sbom/debian.ts'
+import { debianPart, packageFiles, readPackages } from '../../scripts/sbom/debian.ts'
 import { licenceTexts } from '../../scripts/sbom/licence-texts.ts'
 import { npmPart, type Lock } from '../../scripts/sbom/npm.ts'
 import { copyleft, findingsOf } from '../../scripts/sbom/policy.ts'
@@ -176,4 +176,23 @@ test('of a Buildroot configuration, what goes into the image is listed, tools of
   const part = buildrootPart(file)
   t.same(part.components.map(({ name, licenses }) => [name, licenses]), [['haproxy-lts', [{ license: { id: 'GPL-2.0-or-later' } }]]])
   await validate(textOf(bomOf('1', [part])))
+})
+
+test('a source that came out of Debian is listed in the version that was built', async t => {
+  const folder = temporaryFolder(t)
+  writeFileSync(join(folder, 'sbom.cdx.json'), JSON.stringify({ components: [{ 'bom-ref': 'systemd', type: 'library', name: 'systemd', version: '258.7', cpe: 'cpe:2.3:a:systemd_project:systemd:258.7:-:*:*:*:*:*:*', licenses: [{ license: { name: 'LGPL-2.1+' } }], properties: [{ name: 'BR_TYPE', value: 'target' }] }] }))
+  writeFileSync(join(folder, 'sources.json'), JSON.stringify([{ package: 'systemd', debian: ['systemd', '257.13-1', 'trixie'] }, { package: 'gone', debian: ['gone'] }]))
+  const part = buildrootPart(join(folder, 'sbom.cdx.json'), join(folder, 'sources.json'))
+  t.match(part.components, [{ version: '257.13-1', properties: [{ value: /258\.7/ }] }])
+  t.notOk('cpe' in (part.components[0] ?? {}), 'the identifier of another version would name its faults')
+  await validate(textOf(bomOf('1', [part])))
+})
+
+test('packages as files: name, version with its epoch, architecture', t => {
+  const folder = temporaryFolder(t)
+  writeFileSync(join(folder, 'zlib1g_1%3a1.3_amd64.deb'), '')
+  writeFileSync(join(folder, 'note.txt'), '')
+  t.match(packageFiles(folder), [{ name: 'zlib1g', version: '1:1.3', architecture: 'amd64' }])
+  t.equal(packageFiles(folder).length, 1)
+  t.end()
 })

@@ -84,7 +84,7 @@ export class Breaker {
   #reached (): void {
     this.#failures = 0
     this.encounters.reached++
-    this.last = { reached: true, at: this.#now() }
+    this.last = { reached: true, at: Date.now() }
   }
 
   #failed (error: unknown): void {
@@ -95,7 +95,7 @@ export class Breaker {
     }
     this.#failures++
     this.encounters.failed++
-    this.last = { reached: false, at: this.#now(), code: error.code }
+    this.last = { reached: false, at: Date.now(), code: error.code }
     this.#cause = error
     if (this.#failures >= this.#settings.failuresMax) this.#restUntil = this.#now() + this.#settings.restSeconds * 1000
   }

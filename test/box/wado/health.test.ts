@@ -25,6 +25,14 @@ test('the national monitor\'s request is answered with JSON, without a token, on
   }
 })
 
+test('when the PACS was asked last is told in the calendar\'s time', async t => {
+  const site = await openRooms(t, [study])
+  const before = Date.now()
+  const { dependencies } = report(await ask(`${site.url}/`))
+  const asked = Date.parse(dependencies.pacs.lastAskedAt ?? '')
+  t.ok(asked >= before - 1000 && asked <= Date.now(), dependencies.pacs.lastAskedAt ?? 'never')
+})
+
 test('a PACS that is down is seen, and names nobody', async t => {
   const site = await openRooms(t, [study], { pacs: { port: await freePort() } })
   const answer = await ask(`${site.url}/`)

@@ -75,7 +75,8 @@ test('the life of one appliance', { bail: true, timeout: 3600_000 }, async t => 
     t.same([status.disk.state, status.disk.code], ['new', null], 'the data partition is new')
     t.equal(status.key.kind, 'tpm', 'the front\'s key lies in the TPM')
     t.equal(status.key.selfSigned, true, 'and says that nobody has vouched for it yet')
-    t.same(status.problems, [], 'nothing is wrong')
+    // This test's network has no time server.
+    t.same(status.problems.map(({ code }) => code).filter(code => code !== 'TIME_UNSYNCHRONISED'), [], 'nothing is wrong')
   })
 
   await t.test('it has nothing that it should not have', async t => {
