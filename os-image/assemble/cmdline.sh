@@ -21,6 +21,6 @@ words=(
   systemd.gpt_auto=0                         # partitions are ours to name
   systemd.import_credentials=no              # firmware tables (SMBIOS, fw_cfg) hand over no settings and no units
   systemd.show_status=0 systemd.default_device_timeout_sec=300
-  apparmor=0                                 # no profiles are shipped: units are fenced by systemd
+  lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,bpf   # those without profiles: units are fenced by systemd
 )
 echo "${words[*]}${*:+ $*}" > "$out/cmdline"

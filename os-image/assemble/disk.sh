@@ -19,13 +19,14 @@ rm -f "$out/esp.img" "$out/disk.img"
 truncate -s ${ESP}M "$out/esp.img"
 truncate -s $((ESP + 2 * (ROOT + VERITY) + 4))M "$out/disk.img"
 # The loader asks nobody, shows nothing, enrols no keys.
-printf '%s\n' 'timeout 0' 'editor no' 'auto-firmware no' 'auto-entries no' 'secure-boot-enroll off' 'reboot-on-error yes' > "$out/loader.conf"
+printf '%s\n' 'timeout 0' 'editor no' 'auto-firmware no' 'auto-entries no' 'secure-boot-enroll off' > "$out/loader.conf"
 
 "$image/in-builder.sh" --bind="$out" --clock="${SOURCE_DATE_EPOCH:?}" -- sh -euc '
   cd "$1"; entry=$2
   mkfs.vfat -F 32 -n ESP -i 12345678 --invariant esp.img >/dev/null
-  mmd -i esp.img ::/EFI ::/EFI/BOOT ::/EFI/Linux ::/loader
+  mmd -i esp.img ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/EFI/Linux ::/loader
   mcopy -i esp.img BOOTX64.EFI ::/EFI/BOOT/BOOTX64.EFI
+  mcopy -i esp.img systemd-bootx64.efi ::/EFI/systemd/systemd-bootx64.efi
   mcopy -i esp.img loader.conf ::/loader/loader.conf
   mcopy -i esp.img uki.efi "::/EFI/Linux/$entry"' sh "$out" "drimbox_$version+$TRIES.efi"
 rm "$out/loader.conf"

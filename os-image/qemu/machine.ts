@@ -8,7 +8,7 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, openSync, closeSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -82,7 +82,12 @@ export class Machine {
     const { image, ports, variables, diskMiB = 2048 } = this.#options
     if (ports === undefined) this.#namespace ??= await Namespace.open()
     const disk = join(this.folder, 'disk.qcow2')
-    if (!existsSync(disk)) await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', resolve(image, 'disk.img'), disk, `${diskMiB}M`])
+    if (!existsSync(disk)) {
+      // A copy: the image may be built anew while the machine lives.
+      await run('qemu-img', ['convert', '-O', 'qcow2', resolve(image, 'disk.img'), `${disk}.new`])
+      await run('qemu-img', ['resize', '-q', `${disk}.new`, `${diskMiB}M`])
+      renameSync(`${disk}.new`, disk)
+    }
     if (!existsSync(join(this.folder, 'vars.fd'))) copyFileSync(variables ?? join(PROJECT, 'var/keys/OVMF_VARS.fd'), join(this.folder, 'vars.fd'))
     for (const socket of ['monitor.sock', 'tpm.sock']) rmSync(join(this.folder, socket), { force: true })
 

@@ -227,21 +227,24 @@ test('a good boot gives the tries back; the version on trial and the last one ar
 test(`the power goes at ${CUTS} random moments of an update: there is always a whole version to start, and the next try succeeds`, { skip, timeout: (60 + CUTS * 20) * 1000 }, async t => {
   const slot = 24 << 20
   const first = release('1.0.0', 1, 20 << 20)
-  const second = release('1.1.0', 1, 20 << 20)
+  // Two, in turn: what an earlier attempt has left in the slot is never what the next one wants there.
+  const others = [release('1.1.0', 1, 20 << 20), release('1.2.0', 1, 20 << 20)]
   const box = new UpdateBox(t, first, slot)
   const whole = 'mender-update install --reboot-exit-code "$1"; mender-update rollback'
-  const file = box.artifact(second)
+  const files = others.map(other => box.artifact(other))
   const began = performance.now()
-  await box.run(['sh', '-c', whole, 'sh', file])
+  await box.run(['sh', '-c', whole, 'sh', files[0]!])
   const usual = performance.now() - began
   let intoInstall = 0
   for (let cut = 1; cut <= CUTS; cut++) {
+    const file = files[cut % 2]!
     const child = box.start(['sh', '-c', whole, 'sh', file])
     child.stdout!.resume()
     child.stderr!.resume()
     // Half of them late: the steps that change what is started are short, beside the download.
-    if (cut % 2 === 0) await delay(usual * LATE)
-    await somewhereIn(cut % 2 === 0 ? usual * (1 - LATE) : usual)
+    const late = cut % 4 < 2
+    if (late) await delay(usual * LATE)
+    await somewhereIn(late ? usual * (1 - LATE) : usual)
     await box.cut(child)
     const before = box.entries()
     if (before.length > 1) intoInstall++

@@ -9,7 +9,7 @@ import { osImage, skipWithoutBuilder } from '#test/fixtures/image-builder.ts'
 
 /** Any second will do: 2026-01-01. */
 const EPOCH = '1767225600'
-const COMPARED = ['root.erofs', 'root.verity', 'roothash', 'cmdline', 'initrd.zst', 'uki.efi', 'BOOTX64.EFI', 'esp.img', 'disk.img', 'manifest']
+const COMPARED = ['root.erofs', 'root.verity', 'roothash', 'cmdline', 'initrd.zst', 'uki.efi', 'BOOTX64.EFI', 'systemd-bootx64.efi', 'esp.img', 'disk.img', 'manifest']
 
 test('an image assembled twice', { skip: skipWithoutBuilder(), timeout: 600_000 }, async t => {
   const folder = mkdtempSync(join(tmpdir(), 'drimbox-assemble-'))
