@@ -18,7 +18,7 @@ demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AE
 demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
 	@exec node os-image/qemu/demo-update.ts
 
-test: peers check demo-smoke unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; half an hour
+test: peers check demo-smoke image-parts unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; half an hour
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
@@ -48,6 +48,11 @@ demo-smoke: ready ## Starts the demo, reads one study over DICOMweb, checks ever
 	node scripts/demo-smoke.ts
 
 ##@ The image
+image-parts: peers ## What images and tests of updates are made with: the builder, test keys, Mender's client (compiled once: eight minutes); root
+	os-image/debian/builder.sh
+	os-image/keys/make.sh
+	os-image/mender/peer.sh
+
 image-quick: peers ## The appliance's image from Debian 13's packages, to var/image/quick; three minutes once its builder exists, root
 	node os-image/build.ts
 
@@ -102,4 +107,4 @@ help: ## This list
 
 export BOARD SOURCES REDUCED BUILDROOT
 
-.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke image-quick image-run image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help
+.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke image-parts image-quick image-run image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help
