@@ -13,6 +13,7 @@ const CUTS = Number(process.env.CUTS ?? 8)
 const LATE = 0.6
 /** A client that was cut in its own rollback wants to end it first. */
 const GIVE_UP = 'mender-update rollback || mender-update resume'
+const BOOTSTRAP = join(import.meta.dirname, '../../os-image/mender/bootstrap.sh')
 const skip = skipWithoutUpdateBox()
 const old = release('0.1.0', 1)
 const next = release('0.2.0', 2)
@@ -48,7 +49,7 @@ test('a good update: installed beside the running one, started, committed', { sk
 test('a client whose store is new knows which release it was delivered with', { skip }, async t => {
   const box = new UpdateBox(t, old)
   const made = [1, 2].map(attempt => join(box.folder, `bootstrap-${attempt}`))
-  for (const file of made) t.equal(spawnSync(join(import.meta.dirname, '../../os-image/mender/bootstrap.sh'), ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
+  for (const file of made) t.equal(spawnSync(BOOTSTRAP, ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
   t.ok(readFileSync(made[0]!).equals(readFileSync(made[1]!)), 'the same twice')
   copyFileSync(made[0]!, join(box.folder, 'upper/var/lib/mender/bootstrap.mender'))
   const { output } = await box.run(['mender-update', 'show-provides'])
