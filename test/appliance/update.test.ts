@@ -48,7 +48,7 @@ test('a good update: installed beside the running one, started, committed', { sk
 test('a client whose store is new knows which release it was delivered with', { skip }, async t => {
   const box = new UpdateBox(t, old)
   const made = [1, 2].map(attempt => join(box.folder, `bootstrap-${attempt}`))
-  for (const file of made) t.equal(spawnSync('os-image/mender/bootstrap.sh', ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
+  for (const file of made) t.equal(spawnSync(join(import.meta.dirname, '../../os-image/mender/bootstrap.sh'), ['0.1.0', file], { encoding: 'utf8' }).stderr, '')
   t.ok(readFileSync(made[0]!).equals(readFileSync(made[1]!)), 'the same twice')
   copyFileSync(made[0]!, join(box.folder, 'upper/var/lib/mender/bootstrap.mender'))
   const { output } = await box.run(['mender-update', 'show-provides'])
@@ -155,6 +155,18 @@ test('content that isn\'t what was announced, or isn\'t all: the running one sta
     t.same(box.faults(), [])
   }
   t.equal((await install(box, box.artifact(next))).code, 4, 'and a good one still goes in')
+})
+
+test('a disk that refuses to be written', { skip }, async t => {
+  const box = new UpdateBox(t, old)
+  box.setReadOnly('root-b', true)
+  const { code, output } = await install(box, box.artifact(next))
+  t.not(code, 0)
+  t.match(output, /UPDATE_WRITE_FAILED: \w/)
+  t.match(box.last, { state: 'refused', code: 'UPDATE_WRITE_FAILED' })
+  t.same(versions(box), ['0.1.0+2'])
+  box.setReadOnly('root-b', false)
+  t.equal((await install(box, box.artifact(next))).code, 4)
 })
 
 test('what Mender itself refuses: another signature, none, another type of device', { skip }, async t => {
