@@ -21,13 +21,14 @@ for program in bash perl python3 apt dpkg gcc cc ld busybox su sudo login passwd
   done
 done
 
-# Every ELF file's wanted libraries, against the names that the tree has.
+# Every ELF file's wanted libraries, against the names that the tree has. readelf says which file it
+# reads only when there are two: its own comes along, and is left out.
 find . -xdev -name '*.so*' -printf '%f\n' | sort -u > "$found.names"
 find . -xdev -type f \( -perm /111 -o -name '*.so*' -o -name '*.node' \) -print0 > "$found.elf"
-"$image/in-builder.sh" --bind="$tree" -- sh -c 'cd "$1"; xargs -0 readelf -d 2>/dev/null || true' sh "$tree" < "$found.elf" |
-  awk 'NR == FNR { have[$1] = 1; next }
-       /^File: / { file = substr($2, 3) }
-       /\(NEEDED\)/ { name = $NF; gsub(/[][]/, "", name); if (!(name in have)) print "library missing: " name ", wanted by " file }' "$found.names" - >> "$found"
+"$image/in-builder.sh" --bind="$tree" -- sh -c 'cd "$1"; xargs -0 readelf -d /usr/bin/readelf 2>/dev/null || true' sh "$tree" < "$found.elf" |
+  awk 'FILENAME != "-" { have[$1] = 1; next }
+       /^File: / { file = $2 ~ /^\.\// ? substr($2, 3) : "" }
+       /\(NEEDED\)/ && file { name = $NF; gsub(/[][]/, "", name); if (!(name in have)) print "library missing: " name ", wanted by " file }' "$found.names" - >> "$found"
 rm -f "$found.names" "$found.elf"
 
 resolve() { # a path as the running system would follow it
