@@ -9,5 +9,6 @@ urls=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sourc
   sed -nE 's/^deb (\[[^]]*\] )?([^ ]+) .*/\2/p; s/^URIs: *([^ ]+).*/\1/p')
 archive=${MIRROR:-$(grep -E '/debian/?$' <<< "$urls" | head -n1 || true)}
 security=$(grep -E '/debian-security/?$' <<< "$urls" | head -n1 || true)
-echo "deb ${archive:-http://deb.debian.org/debian} trixie main"
-echo "deb ${security:-http://deb.debian.org/debian-security} trixie-security main"
+[ -n "$archive" ] || { echo "sources: apt's settings name no Debian mirror; MIRROR=URL does" >&2; exit 1; }
+echo "deb $archive trixie main"
+if [ -n "$security" ]; then echo "deb $security trixie-security main"; else echo "sources: apt's settings name no mirror of security updates; none are taken" >&2; fi

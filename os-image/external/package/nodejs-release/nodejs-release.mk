@@ -8,7 +8,8 @@ NODEJS_RELEASE_VERSION = 26.10.0
 NODEJS_RELEASE_ARCH = $(if $(BR2_aarch64),arm64,x64)
 ifeq ($(BR2_PACKAGE_NODEJS_RELEASE_FROM_NPM),y)
 NODEJS_RELEASE_SOURCE = node-linux-$(NODEJS_RELEASE_ARCH)-$(NODEJS_RELEASE_VERSION).tgz
-NODEJS_RELEASE_SITE = https://registry.npmjs.org/node-linux-$(NODEJS_RELEASE_ARCH)/-
+# From npm's own registry setting.
+NODEJS_RELEASE_SITE = $(patsubst %/,%,$(shell npm config get registry))/node-linux-$(NODEJS_RELEASE_ARCH)/-
 else
 NODEJS_RELEASE_SOURCE = node-v$(NODEJS_RELEASE_VERSION)-linux-$(NODEJS_RELEASE_ARCH).tar.xz
 NODEJS_RELEASE_SITE = https://nodejs.org/dist/v$(NODEJS_RELEASE_VERSION)
