@@ -20,7 +20,8 @@ rm -rf "$kernel" "$kernel.made"; mkdir -p "$kernel"
   apt-get download -qq -o APT::Sandbox::User=root "$package"
   dpkg-deb -x linux-image-*.deb .
   dpkg-deb -W --showformat="\${Package}\t\${Version}\t\${Architecture}\t\${source:Package}\t\${source:Version}\t\${Installed-Size}\n" linux-image-*.deb > package.tsv
-  rm linux-image-*.deb' sh "$kernel" >&2
+  rm linux-image-*.deb
+  depmod -b usr "$(ls usr/lib/modules)"' sh "$kernel" >&2
 rm -rf "$kernel/usr/share/bug" "$kernel/usr/share/lintian"
 printf '%s' "$wanted" > "$kernel.made"
 echo "$kernel"

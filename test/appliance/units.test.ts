@@ -79,7 +79,8 @@ test('the TPM is reached by front and signer alone, among those who work', t => 
 test('Node is started as core/runtime.ts says', t => {
   const settings = settingsOf(join(UNITS, 'drimbox.service'))
   const start = settings.find(({ key }) => key === 'ExecStart')!.value
-  for (const flag of [...NODE_FLAGS, '--permission']) t.ok(start.includes(` ${flag} `), flag)
+  for (const flag of NODE_FLAGS) t.ok(start.includes(` ${flag} `), flag)
+  t.notOk(start.includes('--permission'), 'under which nothing can be forced to disk (decision 0085)')
   const environment = settings.filter(({ key }) => key === 'Environment').map(({ value }) => value).join(' ')
   t.match(environment, `MALLOC_MMAP_THRESHOLD_=${NODE_ENVIRONMENT.MALLOC_MMAP_THRESHOLD_}`)
   t.match(environment, /NODE_COMPILE_CACHE=\/usr\//, 'code comes from the image, where the service cannot write')

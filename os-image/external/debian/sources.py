@@ -225,8 +225,8 @@ def main():
             if name == "nodejs-release":
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 if not os.path.exists(place):
-                    registry = subprocess.run(["npm", "config", "get", "registry"], check=True, capture_output=True, text=True).stdout.strip().rstrip("/")
-                    address = f"{registry}/{re.sub('-[0-9.]*.tgz$', '', source)}/-/{source}"
+                    registry = subprocess.check_output(["npm", "config", "get", "registry"], text=True).strip()
+                    address = f"{registry.rstrip('/')}/{re.sub('-[0-9.]*.tgz$', '', source)}/-/{source}"
                     urllib.request.urlretrieve(address, place)
                 row["kind"] = "npm"
                 continue
