@@ -5,7 +5,8 @@
 
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { networkFile, ntpSources, parseSite } from './settings.ts'
+import { parseConfig } from '../config.ts'
+import { networkFile, ntpSources, parseSite, peersOf } from './settings.ts'
 
 /** What a stick's settings are refused for; stable, told on the status page. */
 export type RefusalCode =
@@ -45,7 +46,9 @@ export async function takeSettings (file: string, folder: string): Promise<strin
     network: site.network && networkFile(site.network),
     ntp: site.ntp && ntpSources(site.ntp),
     fleet: site.fleet && `${site.fleet.url}\n${site.fleet.pollSeconds}\n`,
-    'config.json': site.gateway && JSON.stringify(site.gateway, undefined, 2) + '\n'
+    'config.json': site.gateway && JSON.stringify(site.gateway, undefined, 2) + '\n',
+    // Here, since Node is running: each start of it costs a small machine a second.
+    peers: site.gateway && peersOf(parseConfig(site.gateway))
   }
   for (const [part, content] of Object.entries(files)) {
     if (content !== undefined) await writeFile(join(made, part), content)
