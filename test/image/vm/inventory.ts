@@ -29,7 +29,8 @@ export async function setIdFiles (probe: Probe): Promise<string[]> {
 
 /** Processes whose user is root, without the kernel's threads. */
 export async function rootProcesses (probe: Probe): Promise<string[]> {
-  const { out } = await probe.shell('for p in /proc/[0-9]*; do [ -s $p/cmdline ] && [ "$(sed -n "s/^Uid:[[:space:]]*\\([0-9]*\\).*/\\1/p" $p/status)" = 0 ] && cat $p/comm; done')
+  // A kernel thread has no command line. Files of /proc have no size to ask for.
+  const { out } = await probe.shell('for p in /proc/[0-9]*; do case $(sed -n "s/^Uid:[[:space:]]*//p" $p/status 2>/dev/null) in 0*) [ -z "$(tr -d "\\0" < $p/cmdline)" ] || cat $p/comm ;; esac; done')
   return [...new Set(lines(out))].sort()
 }
 
