@@ -17,7 +17,9 @@ const STARTING_SECONDS = 600
 /** Scripts that run at every boot leave these. The others come with their occasion. */
 const EXPECTED: readonly FactName[] = ['disk', 'tpm', 'key']
 /** Worth a line, while the box does all its work. */
-const NOTICES = new Set(['SETTINGS_ABSENT', 'UPDATE_ALREADY_RUNNING', 'UPDATE_SAME_VERSION', 'UPDATE_OLDER_RELEASE', 'FLOOR_NO_TPM'])
+const NOTICES = new Set(['SETTINGS_ABSENT', 'FLOOR_NO_TPM'])
+/** How an update ended that didn't stay: its cause is a line, no fault of the version that runs. */
+const PAST = new Set(['refused', 'rolled-back'])
 /** A certificate signed by itself has no end that matters; any other is renewed long before. Milliseconds. */
 const EXPIRES_SOON_MS = 24 * 3600_000
 
@@ -65,6 +67,8 @@ export function report ({ facts: { found, broken }, machine, certificate, gatewa
   const waits = missing.length > 0 || !gateway.answering || found.gate?.state === 'waiting'
   const isStarting = !isClosed && waits && machine.uptimeSeconds < STARTING_SECONDS && (found.gate?.code ?? null) === null
 
+  const undone = found.update !== undefined && PAST.has(found.update.state) ? found.update : undefined
+
   const problems: Problem[] = []
   const tell = (code: string, words: (catalogue: Words) => string | undefined, detail?: string | null): void => {
     problems.push({ code, fr: words(french) ?? french.unknownCode(code), en: words(english) ?? english.unknownCode(code), ...detail != null && { detail } })
@@ -73,8 +77,8 @@ export function report ({ facts: { found, broken }, machine, certificate, gatewa
 
   for (const fact of Object.values(found)) {
     // The disk stays closed for the TPM's reason: once is enough.
-    if (fact.code === null || (fact !== found.disk && problems.some(({ code }) => code === fact.code))) continue
-    tell(fact.code, words => (words.language === 'fr' ? fact.fr : fact.en) ?? words.problems[fact.code as string], fact.detail)
+    if (fact === undone || fact.code === null || (fact !== found.disk && problems.some(({ code }) => code === fact.code))) continue
+    tell(fact.code, words => causeOf(fact, words), fact.detail)
   }
   for (const name of broken) tell('FACT_BROKEN', words => words.factBroken(words.facts[name]))
   if (!isStarting) for (const name of missing) tell('FACT_MISSING', words => words.factMissing(words.facts[name]))
@@ -86,12 +90,17 @@ export function report ({ facts: { found, broken }, machine, certificate, gatewa
   } else if (!certificate.selfSigned && Date.parse(certificate.notAfter) - now < EXPIRES_SOON_MS) {
     tellCode(Date.parse(certificate.notAfter) <= now ? 'CERTIFICATE_EXPIRED' : 'CERTIFICATE_EXPIRES')
   }
+  const isWell = problems.every(({ code }) => NOTICES.has(code))
+  if (undone?.code != null) {
+    const { code, version, detail } = undone
+    tell(code, words => words.updateNotKept(version, causeOf(undone, words) ?? words.unknownCode(code)), detail)
+  }
 
   return {
     version: machine.version,
     release: machine.release,
     slot: machine.slot,
-    state: isClosed ? 'closed' : isStarting ? 'starting' : problems.every(({ code }) => NOTICES.has(code)) ? 'ready' : 'degraded',
+    state: isClosed ? 'closed' : isStarting ? 'starting' : isWell ? 'ready' : 'degraded',
     problems,
     boot: machine.boot,
     disk: found.disk ?? null,
@@ -110,6 +119,10 @@ export function report ({ facts: { found, broken }, machine, certificate, gatewa
     memory: machine.memory,
     uptimeSeconds: machine.uptimeSeconds
   }
+}
+
+function causeOf ({ code, fr, en }: Fact, words: Words): string | undefined {
+  return (words.language === 'fr' ? fr : en) ?? words.problems[code ?? '']
 }
 
 /** The offset, in seconds, is the fact's detail. */

@@ -129,6 +129,7 @@ export const english: Words = {
   word: state => words[state] ?? state,
   unknownCode: code => `Problem ${code}. Give this code to support.`,
   factMissing: name => `What is known of the ${name} is missing: the start did not go as it should.`,
+  updateNotKept: (version, cause) => `The update${version === undefined ? '' : ` ${version}`} was not kept: ${cause}`,
   factBroken: name => `What is known of the ${name} cannot be read.`,
   refreshing: seconds => `This page refreshes every ${seconds} seconds.`,
   stopRefresh: 'Stop refreshing',

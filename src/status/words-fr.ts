@@ -135,6 +135,7 @@ export const french = {
   word: (state: string): string => words[state] ?? state,
   unknownCode: (code: string): string => `Anomalie ${code}. Donnez ce code au support.`,
   factMissing: (name: string): string => `L’information « ${name} » manque : le démarrage ne s’est pas déroulé comme prévu.`,
+  updateNotKept: (version: string | undefined, cause: string) => `La mise à jour${version === undefined ? '' : ` ${version}`} n’a pas été gardée : ${cause}`,
   factBroken: (name: string): string => `L’information « ${name} » est illisible.`,
   refreshing: (seconds: number): string => `Cette page s’actualise toutes les ${seconds} secondes.`,
   stopRefresh: 'Arrêter l’actualisation',

@@ -82,6 +82,18 @@ t.test('broken, strange and missing facts are told and harm nobody', { skip }, a
   t.match(statusPage(bare, { language: 'fr', refreshes: true, now: Date.now() }), '</html>')
 })
 
+t.test('an update that was not kept is told, and the version that runs is in service', { skip }, async t => {
+  const root = await statusRoot(t)
+  await root.gateway(t)
+  t.equal((await say(root)).state, 'ready')
+  root.fact('update', 'rolled-back', 'GATE_GATEWAY_FAILED', null, { version: '0.3.0' })
+  t.match(await say(root), { state: 'ready', problems: [{ code: 'GATE_GATEWAY_FAILED', fr: /mise à jour 0\.3\.0 n’a pas été gardée : La passerelle/, en: /update 0\.3\.0 was not kept: The gateway/ }] })
+  root.fact('gate', 'failed', 'GATE_GATEWAY_FAILED')
+  const { state, problems } = await say(root)
+  t.equal(state, 'degraded', 'of the version that runs the same would be a fault')
+  t.equal(problems.length, 2)
+})
+
 t.test('certificates: whose, and for how long', { skip }, async t => {
   const root = await statusRoot(t)
   await root.gateway(t)
