@@ -4,8 +4,6 @@
  */
 
 import { createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +12,7 @@ import { test } from 'tap'
 import { parseFleetConfig } from '#fleet/config.ts'
 import { openFleet, type Fleet } from '#fleet/fleet.ts'
 import { selfSigned, temporaryFolder, type Test } from '#test/fixtures/peer.ts'
+import { Relay } from '#test/fixtures/relay.ts'
 import { UpdateBox, release, skipWithoutUpdateBox, somewhereIn, type Release } from '#test/fixtures/update-box.ts'
 
 const skip = skipWithoutUpdateBox()
@@ -109,22 +108,26 @@ class Site {
 async function openSite (t: Test, first: Release): Promise<Site> {
   const folder = temporaryFolder(t)
   const tls = await selfSigned(folder, 'localhost')
-  const relay = await openRelay(t)
+  let fleetPort = 0
+  const relay = new Relay(() => fleetPort)
+  await relay.listen()
+  t.teardown(async () => { await relay.close() })
+  const url = `https://127.0.0.1:${relay.port}`
   const box = new UpdateBox(t, first)
   const vendorKey = join(folder, 'vendor.pub')
   writeFileSync(vendorKey, box.read('etc/mender/artifact-verify-key.pem'))
   const fleet = await openFleet(parseFleetConfig({
     folder: join(folder, 'fleet'),
-    http: { port: 0, tls: { certFile: tls.cert, keyFile: tls.key }, publicUrl: relay.url },
+    http: { port: 0, tls: { certFile: tls.cert, keyFile: tls.key }, publicUrl: url },
     artifacts: { publicKeyFiles: [vendorKey] },
     devices: { requestsPerMinute: 1000, authRequestsPerMinute: 1000 }
   }), { log: pino({ level: 'silent' }) })
   t.teardown(async () => { await fleet.close() })
-  relay.to(Number(new URL(fleet.address).port))
+  fleetPort = Number(new URL(fleet.address).port)
   box.put('etc/mender/fleet.crt', readFileSync(tls.cert, 'utf8'))
   box.put('etc/mender/mender.conf', JSON.stringify({
     ...JSON.parse(box.read('etc/mender/mender.conf')) as object,
-    ServerURL: relay.url,
+    ServerURL: url,
     ServerCertificate: '/etc/mender/fleet.crt',
     UpdatePollIntervalSeconds: 1,
     InventoryPollIntervalSeconds: 1,
@@ -148,7 +151,7 @@ test('a deployment, from the offer to the commit, with a download that is cut an
   const next = release('0.2.0', 2)
   const id = await site.deploy(next)
   await site.reboot()
-  t.equal(site.relay.cuts(), 1, 'the download was cut')
+  t.equal(site.relay.cuts, 1, 'the download was cut')
   t.equal(site.box.running.version, '0.2.0')
   t.same(site.box.entries().map(({ version, left }) => [version, left]).toSorted(), [['0.1.0', 3], ['0.2.0', 2]])
   site.on()
@@ -221,46 +224,3 @@ test('the power goes while an update arrives: told as failed, offered again, ins
   t.same(site.box.faults(), [])
   rmSync(join(site.box.folder, 'artifacts'), { recursive: true })
 })
-
-interface Relay { readonly url: string, to (port: number): void, cutAfter (bytes: number): void, cuts (): number }
-
-/** Between client and server: cuts one connection after so many bytes of an answer. */
-async function openRelay (t: Test): Promise<Relay> {
-  let target = 0
-  let limit = Infinity
-  let cuts = 0
-  const sockets = new Set<Socket>()
-  const server = createServer(inward => {
-    const outward = connect(target, '127.0.0.1')
-    let bytes = 0
-    for (const socket of [inward, outward]) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => {
-        sockets.delete(socket)
-        inward.destroy()
-        outward.destroy()
-      })
-    }
-    inward.pipe(outward)
-    outward.on('data', chunk => {
-      bytes += chunk.length
-      if (bytes > limit) {
-        limit = Infinity
-        cuts += 1
-        inward.destroy()
-      } else if (!inward.write(chunk)) outward.pause()
-    })
-    inward.on('drain', () => { outward.resume() })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    to (port) { target = port },
-    cutAfter (bytes) { limit = bytes },
-    cuts: () => cuts
-  }
-}

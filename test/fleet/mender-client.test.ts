@@ -4,8 +4,6 @@
  */
 
 import { writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
@@ -16,6 +14,7 @@ import { artifact, vendor } from '#test/fixtures/artifact.ts'
 import { chunks } from '#test/fixtures/fleet.ts'
 import { MenderClient, skipWithoutMenderClient } from '#test/fixtures/mender-client.ts'
 import { selfSigned, skipWithout, temporaryFolder } from '#test/fixtures/peer.ts'
+import { Relay } from '#test/fixtures/relay.ts'
 
 const WITHIN_MS = 90_000
 
@@ -27,17 +26,21 @@ test('mender-client 3.4.0 is let in, updates, and comes back from a broken versi
   writeFileSync(artifactKey, by.public)
   const other = vendor()
   writeFileSync(join(folder, 'other.pub'), other.public)
-  const relay = await cuttingRelay(t)
+  let fleetPort = 0
+  const relay = new Relay(() => fleetPort)
+  await relay.listen()
+  t.teardown(async () => { await relay.close() })
+  const url = `https://127.0.0.1:${relay.port}`
   const fleet = await openFleet(parseFleetConfig({
     folder: join(folder, 'fleet'),
-    http: { port: 0, tls: { certFile: tls.cert, keyFile: tls.key }, publicUrl: relay.url },
+    http: { port: 0, tls: { certFile: tls.cert, keyFile: tls.key }, publicUrl: url },
     artifacts: { publicKeyFiles: [artifactKey, join(folder, 'other.pub')] },
     devices: { requestsPerMinute: 1000, authRequestsPerMinute: 1000 }
   }), { log: pino({ level: 'silent' }) })
   t.teardown(async () => { await fleet.close() })
-  relay.to(Number(new URL(fleet.address).port))
+  fleetPort = Number(new URL(fleet.address).port)
   const { desk } = fleet
-  const client = new MenderClient(t, join(folder, 'device'), { url: relay.url, certificate: tls.cert, artifactKey, mac: '02:00:00:00:00:01' })
+  const client = new MenderClient(t, join(folder, 'device'), { url, certificate: tls.cert, artifactKey, mac: '02:00:00:00:00:01' })
   const until = async (is: () => boolean, what: string): Promise<void> => {
     const deadline = Date.now() + WITHIN_MS
     while (!is()) {
@@ -60,7 +63,7 @@ test('mender-client 3.4.0 is let in, updates, and comes back from a broken versi
   await until(() => desk.deployment(good).isFinal, 'end of the update')
   t.match(desk.deployment(good), { state: 'success', cause: undefined })
   t.same(desk.deployment(good).events.map(({ state }) => state), ['pending', 'downloading', 'installing', 'success'])
-  t.equal(relay.cuts(), 1, 'the download was cut, and resumed')
+  t.equal(relay.cuts, 1, 'the download was cut, and resumed')
   t.ok(client.read('installed').equals(root))
   await until(() => desk.device(id).artifactName === 'drimbox-0.2.0', 'new name')
 
@@ -88,46 +91,3 @@ test('mender-client 3.4.0 is let in, updates, and comes back from a broken versi
   await delay(3000)
   t.equal(seenAt(), before, 'once rejected it is not served')
 })
-
-/** Between client and server: cuts one connection after so many bytes of an answer. */
-async function cuttingRelay (t: { teardown (end: () => unknown): void }): Promise<{ readonly url: string, to (port: number): void, cutAfter (bytes: number): void, cuts (): number }> {
-  let target = 0
-  let limit = Infinity
-  let cuts = 0
-  const sockets = new Set<Socket>()
-  const server = createServer(inward => {
-    const outward = connect(target, '127.0.0.1')
-    let bytes = 0
-    for (const socket of [inward, outward]) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => {
-        sockets.delete(socket)
-        inward.destroy()
-        outward.destroy()
-      })
-    }
-    inward.pipe(outward)
-    outward.on('data', chunk => {
-      bytes += chunk.length
-      if (bytes > limit) {
-        limit = Infinity
-        cuts += 1
-        inward.destroy()
-        return
-      }
-      if (!inward.write(chunk)) outward.pause()
-    })
-    inward.on('drain', () => { outward.resume() })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    to (port) { target = port },
-    cutAfter (bytes) { limit = bytes },
-    cuts: () => cuts
-  }
-}
