@@ -34,7 +34,8 @@ check: ready ## Types, format, lint, import direction, unused code and dependenc
 	knip
 
 unit: ready ## Tests, those against real peers included (a peer that isn't installed is skipped by name)
-	tap run --reporter=terse
+	@mkdir -p var
+	tap run --reporter=terse --output-file=var/unit.tap || { echo 'failed:'; grep -aE '^ *(not ok|Bail out)' var/unit.tap; exit 1; }
 
 test-update: ready ## The update module under Mender's real client, with CUTS=50 power cuts at random moments; minutes
 	CUTS=$(CUTS) tap run --reporter=terse --timeout=3600 test/appliance/update.test.ts

@@ -189,7 +189,8 @@ export class Machine {
       '-device', 'virtio-blk-pci,drive=disk,bootindex=1,serial=drimbox',
       '-netdev', ['user,id=net', ...forwards].join(','), '-device', 'virtio-net-pci,netdev=net,romfile=',
       ...tpm === false ? [] : ['-chardev', `socket,id=tpm,path=${join(this.folder, 'tpm.sock')}`, '-tpmdev', 'emulator,id=tpm,chardev=tpm', '-device', 'tpm-crb,tpmdev=tpm'],
-      '-device', 'i6300esb', '-action', 'watchdog=reset', '-device', 'virtio-rng-pci',
+      // Both watchdogs reset: the chip set's own, and the card.
+      '-global', 'ICH9-LPC.noreboot=false', '-device', 'i6300esb', '-action', 'watchdog=reset', '-device', 'virtio-rng-pci',
       '-device', 'qemu-xhci',
       ...stick === undefined ? [] : ['-drive', `if=none,id=stick,format=raw,file=${resolve(stick)}`, '-device', 'usb-storage,drive=stick'],
       '-display', 'none', '-vga', 'none',
