@@ -10,8 +10,8 @@ image=$(cd "$(dirname "$0")/.." && pwd)
 out=$(realpath "$1") kernel=$(realpath "$2")
 # A module that is missing here is a machine that restarts for ever; those built in are no fault.
 MODULES='virtio_blk virtio_scsi nvme ahci sd_mod xhci_pci usb_storage uas dm_mod dm_verity erofs'
-# Watchdogs, and the bus drivers behind which Intel's appear.
-MODULES="$MODULES wdat_wdt lpc_ich i2c_i801 iTCO_wdt sp5100_tco i6300esb"
+# Watchdogs, and the bus drivers behind which Intel's appear; the loader's word on tries.
+MODULES="$MODULES efivarfs wdat_wdt lpc_ich i2c_i801 iTCO_wdt sp5100_tco i6300esb"
 
 rm -rf "$out/initrd.d" "$out/initrd.zst"
 "$image/in-builder.sh" --bind="$out" --bind="$kernel" --bind="$image" -- sh -euc '

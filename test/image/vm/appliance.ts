@@ -14,6 +14,7 @@ export const PROJECT = join(import.meta.dirname, '../../..')
 export const HOST_SEEN_BY_GUEST = '10.0.2.2'
 export const HTTPS_PORT = 9443
 export const DIMSE_PORT = 11112
+export const FLEET_PORT = 8443
 /** First boot alone on the machine: 75 s. Beside a compile, three times that. */
 export const BOOT_SECONDS = 300
 
@@ -24,7 +25,7 @@ export interface Status {
   readonly state: string
   readonly problems: readonly { readonly code: string, readonly fr: string, readonly en: string }[]
   readonly boot: { readonly secureBoot: boolean, readonly lockdown: string, readonly verity: unknown, readonly entry: string }
-  readonly disk: { readonly state: string, readonly code: string | null }
+  readonly disk: { readonly state: string, readonly code: string | null, readonly detail?: string | null }
   readonly tpm: { readonly state: string, readonly code: string | null }
   readonly key: { readonly kind: string, readonly fingerprint: string | null, readonly selfSigned: boolean | null }
   readonly update: { readonly state: string, readonly version: string | null, readonly code: string | null }

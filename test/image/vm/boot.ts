@@ -8,11 +8,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { HOST_SEEN_BY_GUEST, DIMSE_PORT, PROJECT, Appliance, BOOT_SECONDS, type Status } from './appliance.ts'
+import { HOST_SEEN_BY_GUEST, DIMSE_PORT, FLEET_PORT, PROJECT, Appliance, BOOT_SECONDS, type Status } from './appliance.ts'
 import { failedUnits, listeners, memory, rootProcesses, setIdFiles } from './inventory.ts'
-import { makeStick } from '../../../os-image/qemu/stick.ts'
 import { serveTime } from './time-server.ts'
-import { FLEET_URL, Vendor } from './vendor.ts'
+import { makeStick } from '../../../os-image/qemu/stick.ts'
+import { openFleetDesk } from '../../../os-image/qemu/fleet-desk.ts'
 import { flipByte } from './disk-image.ts'
 import { instancesIn, startOrthanc } from '#test/fixtures/orthanc.ts'
 import { ANY_OBJECT, objectOf, partsOf } from '#test/fixtures/retrieved.ts'
@@ -45,7 +45,8 @@ test('the life of one appliance', { bail: true, timeout: 3600_000 }, async t => 
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   serveTime(t, FOLDER)
-  const vendor = await Vendor.open(t, join(FOLDER, 'fleet'), KEYS)
+  const vendor = await openFleetDesk({ port: FLEET_PORT, folder: join(FOLDER, 'fleet'), keys: KEYS })
+  t.teardown(async () => { await vendor.close() })
   const orthanc = await startOrthanc(t, [{ aeTitle: 'DRIMBOX', host: '127.0.0.1', port: DIMSE_PORT }])
   const study = await studyOnDisk(t, 'us')
   for (const file of study.files) t.equal(await send(sendable(readFileSync(file)), orthanc), '0000', 'the PACS takes the image')
@@ -54,7 +55,7 @@ test('the life of one appliance', { bail: true, timeout: 3600_000 }, async t => 
   makeStick(stick, {
     serial: 1,
     ntp: [HOST_SEEN_BY_GUEST],
-    fleet: { url: FLEET_URL, pollSeconds: 5 },
+    fleet: { url: vendor.url, pollSeconds: 5 },
     gateway: {
       pacs: { host: HOST_SEEN_BY_GUEST, port: orthanc.port, calledTitle: 'ORTHANC' },
       dimse: { aeTitle: 'DRIMBOX', port: DIMSE_PORT },
