@@ -18,7 +18,7 @@ demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AE
 demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
 	@exec node os-image/qemu/demo-update.ts
 
-test: peers check demo-smoke image-parts unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; half an hour
+test: peers check demo-smoke image-parts unit fuzz test-image ## Everything that CI checks: set-up, check, tests against real peers, fuzzing, an appliance in QEMU; under an hour
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json

@@ -13,6 +13,7 @@ import { Machine, type MachineOptions } from '../../../../os-image/qemu/machine.
 import { makeStick } from '../../../../os-image/qemu/stick.ts'
 import type { Test } from '#test/fixtures/peer.ts'
 import { Appliance, BOOT_SECONDS, DIMSE_PORT, FLEET_PORT, HOST_SEEN_BY_GUEST, HTTPS_PORT, PROJECT, type Status } from '../appliance.ts'
+import { Probe, probeArguments } from '../probe.ts'
 
 export const KEYS = join(PROJECT, 'var/keys')
 export const IMAGES = join(PROJECT, 'var/image')
@@ -43,6 +44,12 @@ export async function bootEntries (box: Appliance): Promise<string> {
   return await box.probe.text('/usr/lib/drimbox/boot-entries', 'list')
 }
 
+/** Waits until the gate has found the start good and the entry of `version` has all its tries again. */
+export async function rearmed (box: { readonly machine: Machine, readonly probe: Probe }, version: string, seconds = LOADED_BOOT_SECONDS): Promise<void> {
+  const entry = new RegExp(`^${version.replaceAll('.', '\\.')} 3 0 `, 'm')
+  await box.machine.until(async () => entry.test((await box.probe.run(['/usr/lib/drimbox/boot-entries', 'list'])).out), seconds, `all tries of ${version}`)
+}
+
 /** A row of docs/image-tests.md. */
 export function row (what: string, seen: string): void {
   appendFileSync(join(FOLDER, 'table.md'), `| ${what} | ${seen} |\n`)
@@ -67,7 +74,9 @@ async function deliver (): Promise<void> {
       adminSocket: '/run/drimbox/admin.sock'
     }
   }, KEYS)
-  const machine = new Machine({ image: join(IMAGES, 'test'), folder: DELIVERED, fresh: true, stick, ports: { 443: HTTPS_PORT, 11112: DIMSE_PORT } })
+  const socket = join(DELIVERED, 'probe.sock')
+  const machine = new Machine({ image: join(IMAGES, 'test'), folder: DELIVERED, fresh: true, stick, ports: { 443: HTTPS_PORT, 11112: DIMSE_PORT }, qemu: probeArguments(socket) })
+  const probe = new Probe(socket)
   try {
     await machine.start()
     await machine.until(async () => {
@@ -76,12 +85,14 @@ async function deliver (): Promise<void> {
       const told = JSON.parse(body) as Status & { stick: { state: string } | null }
       return told.gateway.answering && told.stick?.state === 'taken'
     }, LOADED_BOOT_SECONDS, 'box that has taken its settings')
+    await rearmed({ machine, probe }, '0.1.0')
     await machine.shutDown()
   } finally {
+    probe.close()
     await machine.close()
   }
   // What it said belongs to its making; the tests read what it says from here on.
-  for (const file of ['serial.log', 'qemu.log', 'swtpm.log']) rmSync(join(DELIVERED, file), { force: true })
+  for (const file of ['serial.log', 'qemu.log', 'swtpm.log', 'probe.sock', 'monitor.sock', 'tpm.sock']) rmSync(join(DELIVERED, file), { force: true })
   const { stdout } = await run('du', ['-sh', DELIVERED])
   console.log(`delivered: ${stdout.trim()}`)
 }
