@@ -30,17 +30,15 @@ export async function foreignSigned (): Promise<string> {
   return join(WORK, 'foreign.efi')
 }
 
-/** Signed by the vendor, but the kernel in it is damaged: a build that went wrong. */
+/** Signed by the vendor, but its first program is damaged, so that the kernel panics: a build that went wrong. */
 export async function broken (): Promise<string> {
   await inBuilder(`cp "$uki" whole.efi; sbattach --remove whole.efi
 python3 - <<END
 import pefile
 image = pefile.PE("whole.efi")
 data = bytearray(open("whole.efi", "rb").read())
-linux = next(section for section in image.sections if section.Name.rstrip(b"\\0") == b".linux")
-# Behind the kernel's own small loader, in the middle of what it unpacks.
-middle = linux.PointerToRawData + linux.Misc_VirtualSize // 2
-data[middle:middle + (1 << 20)] = bytes(1 << 20)
+initrd = next(section for section in image.sections if section.Name.rstrip(b"\\0") == b".initrd")
+data[initrd.PointerToRawData:initrd.PointerToRawData + (1 << 20)] = bytes(1 << 20)
 open("damaged.efi", "wb").write(data)
 END
 sbsign --key "$keys/db.key" --cert "$keys/db.crt" --output broken.efi damaged.efi 2>/dev/null`)
