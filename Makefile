@@ -64,7 +64,7 @@ test-image: peers ## The life of an appliance in QEMU: boots, images, power cuts
 	node os-image/build.ts --out=var/image/test --over=test/image/over/probe
 	node os-image/build.ts --out=var/image/test-2 --version=0.2.0 --release=2 --over=test/image/over/probe
 	node os-image/build.ts --out=var/image/test-3 --version=0.3.0 --release=3 --over=test/image/over/probe --over=test/image/over/broken-service
-	unshare --net sh -c 'ip link set lo up; exec tap run --reporter=terse --timeout=3600 test/image/vm/boot.ts'
+	unshare --net sh -c 'ip link set lo up; exec tap run --reporter=terse --timeout=5400 test/image/vm/boot.ts'
 
 test-image-full: peers ## What test-image leaves out: bad kernel images, a stolen disk, hangs, a full disk, the TPM, a reset, CUTS=50 power cuts; hours, root (ONLY=hung)
 	node os-image/build.ts --out=var/image/test --over=test/image/over/probe

@@ -27,9 +27,9 @@ const FIGURES = join(FOLDER, 'figures.json')
 /** A small series, of half a megabyte each. */
 const CT_IMAGES = 24
 /** An update under emulation: 125 MB over TLS, two digests of each byte, a write, a restart. */
-const UPDATE_SECONDS = 600
+const UPDATE_SECONDS = 1500
 /** A broken release is started three times before the firmware's loader gives it up. */
-const FALL_BACK_SECONDS = 1200
+const FALL_BACK_SECONDS = 2400
 
 /** What of tap a check needs. */
 interface Checks { equal (found: unknown, wanted: unknown, what: string): unknown, ok (is: unknown, what: string): unknown }
@@ -40,7 +40,7 @@ const tell = (name: string, value: unknown): void => {
   writeFileSync(FIGURES, JSON.stringify(figures, undefined, 2) + '\n')
 }
 
-test('the life of one appliance', { bail: true, timeout: 3600_000 }, async t => {
+test('the life of one appliance', { bail: true, timeout: 5400_000 }, async t => {
   for (const image of ['test', 'test-2', 'test-3']) {
     if (!existsSync(join(IMAGES, image, 'disk.img'))) throw new Error(`no var/image/${image}: make test-image builds it`)
   }

@@ -20,7 +20,7 @@ export const IMAGES = join(PROJECT, 'var/image')
 export const FOLDER = join(PROJECT, 'var/run/test-image-full')
 const DELIVERED = join(FOLDER, 'delivered')
 /** Some tests share the two processors with another machine. */
-export const LOADED_BOOT_SECONDS = 3 * BOOT_SECONDS
+export const LOADED_BOOT_SECONDS = 1.5 * BOOT_SECONDS
 /** No PACS listens there: a PACS that is off is no fault of the box. */
 const PACS_PORT = 4242
 
