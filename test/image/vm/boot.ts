@@ -22,7 +22,7 @@ import { studyOnDisk } from '#test/fixtures/studies.ts'
 const KEYS = join(PROJECT, 'var/keys')
 const IMAGES = join(PROJECT, 'var/image')
 const FOLDER = join(PROJECT, 'var/run/test-image')
-/** Root of the data partition and what runs at rest may take: 300 MiB (issue's goal); the figure is told, the goal is docs/hardening.md's. */
+/** What is measured on the way; goals and figures of a quiet machine stand in docs/image-tests.md. */
 const FIGURES = join(FOLDER, 'figures.json')
 /** A small series, of half a megabyte each. */
 const CT_IMAGES = 24
