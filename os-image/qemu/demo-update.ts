@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util'
 import { openFleetDesk, type FleetDesk } from './fleet-desk.ts'
 import { STATES, draw, say } from './demo-words.ts'
 import { Machine } from './machine.ts'
-import { makeStick } from './stick.ts'
+import { deskSettings, makeStick } from './stick.ts'
 
 const project = join(import.meta.dirname, '../..')
 const KEYS = join(project, 'var/keys')
@@ -65,7 +65,8 @@ try {
   const desk = await openFleetDesk({ port: Number(values['fleet-port']), folder: join(FOLDER, 'fleet'), keys: KEYS })
   open.push(desk)
   const stick = join(FOLDER, 'stick.img')
-  makeStick(stick, settingsFor(desk.url), KEYS)
+  // A PACS that is off is no reason to go back to another version, so there is none.
+  makeStick(stick, deskSettings({ fleetUrl: desk.url, pacs: { port: 4242, calledTitle: 'PACS' } }), KEYS)
   const machine = new Machine({ image: images[0]!, folder: join(FOLDER, 'machine'), fresh: true, stick, ports: { 443: httpsPort } })
   open.push(machine)
 
@@ -106,20 +107,6 @@ function build ({ version, release, over }: typeof VERSIONS[number]): string {
   const { status } = spawnSync(process.execPath, [join(project, 'os-image/build.ts'), `--version=${version}`, `--release=${release}`, `--out=${image}`, ...over === undefined ? [] : [`--over=${over}`]], { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status !== 0) throw new Error(`image ${version} could not be built`)
   return image
-}
-
-/** A PACS that is off is no reason to go back to another version, so there is none. */
-function settingsFor (url: string): object {
-  return {
-    serial: 1,
-    fleet: { url, pollSeconds: 5 },
-    gateway: {
-      pacs: { host: '10.0.2.2', port: 4242, calledTitle: 'PACS' },
-      http: { socket: '/run/drimbox/http.sock' },
-      cache: { folder: '/var/lib/drimbox/cache', diskFreeBytesMin: 32 << 20 },
-      adminSocket: '/run/drimbox/admin.sock'
-    }
-  }
 }
 
 async function ready (machine: Machine, wanted: string): Promise<void> {

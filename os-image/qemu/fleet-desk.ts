@@ -15,6 +15,7 @@ import type { DeploymentStory } from '#fleet/desk.ts'
 import { openFleet, type Fleet } from '#fleet/fleet.ts'
 import type { State } from '#fleet/mender/states.ts'
 import type { DeploymentEvent } from '#fleet/store/deployments.ts'
+import { HOST_SEEN_BY_GUEST } from './stick.ts'
 
 export interface FleetDeskOptions {
   /** The guest is told it beforehand, hence no free one. */
@@ -25,8 +26,6 @@ export interface FleetDeskOptions {
   readonly keys: string
 }
 
-/** As QEMU's own network calls the machine that it runs on. */
-const HOST_SEEN_BY_GUEST = '10.0.2.2'
 const LOOK_EVERY_MS = 300
 
 export async function openFleetDesk ({ port, folder, keys }: FleetDeskOptions): Promise<FleetDesk> {

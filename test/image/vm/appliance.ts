@@ -10,8 +10,6 @@ import type { Test } from '#test/fixtures/peer.ts'
 import { Probe, probeArguments } from './probe.ts'
 
 export const PROJECT = join(import.meta.dirname, '../../..')
-/** As QEMU's own network calls the test's side. */
-export const HOST_SEEN_BY_GUEST = '10.0.2.2'
 export const HTTPS_PORT = 9443
 export const DIMSE_PORT = 11112
 export const FLEET_PORT = 8443

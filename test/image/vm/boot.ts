@@ -8,10 +8,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { HOST_SEEN_BY_GUEST, DIMSE_PORT, FLEET_PORT, PROJECT, Appliance, BOOT_SECONDS, type Status } from './appliance.ts'
+import { DIMSE_PORT, FLEET_PORT, PROJECT, Appliance, BOOT_SECONDS, type Status } from './appliance.ts'
 import { failedUnits, listeners, memory, rootProcesses, setIdFiles } from './inventory.ts'
 import { serveTime } from './time-server.ts'
-import { makeStick } from '../../../os-image/qemu/stick.ts'
+import { deskSettings, makeStick } from '../../../os-image/qemu/stick.ts'
 import { openFleetDesk } from '../../../os-image/qemu/fleet-desk.ts'
 import { flipByte } from './disk-image.ts'
 import { instancesIn, startOrthanc } from '#test/fixtures/orthanc.ts'
@@ -26,7 +26,7 @@ const FOLDER = join(PROJECT, 'var/run/test-image')
 const FIGURES = join(FOLDER, 'figures.json')
 /** A small series, of half a megabyte each. */
 const CT_IMAGES = 24
-/** An update under emulation: 125 MB over TLS, two digests of each byte, a write, a restart. */
+/** An update under emulation: 125 MB over TLS, two digests of each byte, a write, a restart. Beside two other machines more than ten minutes. */
 const UPDATE_SECONDS = 1500
 /** A broken release is started three times before the firmware's loader gives it up. */
 const FALL_BACK_SECONDS = 2400
@@ -54,18 +54,12 @@ test('the life of one appliance', { bail: true, timeout: 5400_000 }, async t => 
   for (const file of study.files) t.equal(await send(sendable(readFileSync(file)), orthanc), '0000', 'the PACS takes the image')
 
   const stick = join(FOLDER, 'stick.img')
-  makeStick(stick, {
-    serial: 1,
-    ntp: [HOST_SEEN_BY_GUEST],
-    fleet: { url: vendor.url, pollSeconds: 5 },
-    gateway: {
-      pacs: { host: HOST_SEEN_BY_GUEST, port: orthanc.port, calledTitle: 'ORTHANC' },
-      dimse: { aeTitle: 'DRIMBOX', port: DIMSE_PORT },
-      http: { socket: '/run/drimbox/http.sock' },
-      cache: { folder: '/var/lib/drimbox/cache', diskFreeBytesMin: 33554432 },
-      adminSocket: '/run/drimbox/admin.sock'
-    }
-  }, KEYS)
+  makeStick(stick, deskSettings({
+    fleetUrl: vendor.url,
+    pacs: { port: orthanc.port, calledTitle: 'ORTHANC' },
+    dimse: { aeTitle: 'DRIMBOX', port: DIMSE_PORT },
+    ntp: true
+  }), KEYS)
   const box = new Appliance(t, join(IMAGES, 'test'), join(FOLDER, 'machine'), { fresh: true, stick })
   let first: Status | undefined
   let device = ''

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { openFleetDesk } from '../../../../os-image/qemu/fleet-desk.ts'
-import { Appliance, FLEET_PORT, type Status } from '../appliance.ts'
-import { bootEntries, delivered, FOLDER, IMAGES, KEYS, LOADED_BOOT_SECONDS, row } from './delivered.ts'
+import { Appliance, FLEET_PORT } from '../appliance.ts'
+import { bootEntries, delivered, FOLDER, IMAGES, KEYS, LOADED_BOOT_SECONDS, row, serves } from './delivered.ts'
 
 const CUTS = Number(process.env.CUTS ?? '50')
 /** Of five cuts one falls into a first start, the others into an update. */
@@ -17,11 +17,6 @@ const FIRST_START_EACH = 5
 const FIRST_START_SECONDS = 160
 /** From the offer to the commit: download 60 s, write, restart, start, gate. */
 const UPDATE_SECONDS = 260
-
-async function whole (box: Appliance): Promise<Status> {
-  const { status } = await box.until(({ state, gateway }) => state === 'ready' || gateway.answering, LOADED_BOOT_SECONDS, 'version that serves')
-  return status
-}
 
 test(`${CUTS} power cuts`, { timeout: CUTS * 4 * LOADED_BOOT_SECONDS * 1000 }, async t => {
   const desk = await openFleetDesk({ port: FLEET_PORT, folder: join(FOLDER, 'cuts-fleet'), keys: KEYS })
@@ -38,7 +33,7 @@ test(`${CUTS} power cuts`, { timeout: CUTS * 4 * LOADED_BOOT_SECONDS * 1000 }, a
         await delay(seconds * 1000)
         await box.powerCut()
         await box.machine.start()
-        const status = await whole(box)
+        const { status } = await serves(box)
         t.same([status.key.kind, status.disk.code], ['tpm', null], 'it has a key in the TPM, and its data partition')
         survived['first start'] = (survived['first start'] ?? 0) + 1
       })
@@ -48,7 +43,7 @@ test(`${CUTS} power cuts`, { timeout: CUTS * 4 * LOADED_BOOT_SECONDS * 1000 }, a
     await t.test(`update, ${seconds.toFixed(1)} s after its offer`, async t => {
       const box = delivered(t, 'cut')
       await box.machine.start()
-      const before = await whole(box)
+      const { status: before } = await serves(box)
       device ??= await desk.accept(LOADED_BOOT_SECONDS)
       await box.probe.shell('echo kept > /var/lib/drimbox-system/kept; sync')
       const deployment = desk.deploy(release, device)
@@ -57,13 +52,13 @@ test(`${CUTS} power cuts`, { timeout: CUTS * 4 * LOADED_BOOT_SECONDS * 1000 }, a
       const during = desk.story(deployment).state
       await box.powerCut()
       await box.machine.start()
-      const status = await whole(box)
+      const { status } = await serves(box)
       t.ok(['0.1.0', '0.2.0'].includes(status.version), `cut while ${during}: ${status.version} serves`)
       t.equal(status.key.fingerprint, before.key.fingerprint, 'with the same key')
       t.equal(await box.probe.text('cat', '/var/lib/drimbox-system/kept'), 'kept', 'and the same data')
       t.match(await bootEntries(box), /^\S+ [123] /m, 'an entry has tries left')
       const { state } = await desk.until(deployment, ['success', 'failure'], 3 * LOADED_BOOT_SECONDS)
-      await whole(box)
+      await serves(box)
       t.comment(`the server was told: ${state}`)
       survived[during] = (survived[during] ?? 0) + 1
     })

@@ -10,9 +10,9 @@ import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Machine, type MachineOptions } from '../../../../os-image/qemu/machine.ts'
-import { makeStick } from '../../../../os-image/qemu/stick.ts'
+import { HOST_SEEN_BY_GUEST, deskSettings, makeStick } from '../../../../os-image/qemu/stick.ts'
 import type { Test } from '#test/fixtures/peer.ts'
-import { Appliance, BOOT_SECONDS, DIMSE_PORT, FLEET_PORT, HOST_SEEN_BY_GUEST, HTTPS_PORT, PROJECT, type Status } from '../appliance.ts'
+import { Appliance, BOOT_SECONDS, DIMSE_PORT, FLEET_PORT, HTTPS_PORT, PROJECT, type Status } from '../appliance.ts'
 import { Probe, probeArguments } from '../probe.ts'
 
 export const KEYS = join(PROJECT, 'var/keys')
@@ -21,6 +21,8 @@ export const FOLDER = join(PROJECT, 'var/run/test-image-full')
 const DELIVERED = join(FOLDER, 'delivered')
 /** Some tests share the two processors with another machine. */
 export const LOADED_BOOT_SECONDS = 1.5 * BOOT_SECONDS
+/** Of a boot entry: os-image/assemble/disk.sh, boot-entries. */
+export const TRIES = 3
 /** No PACS listens there: a PACS that is off is no fault of the box. */
 const PACS_PORT = 4242
 
@@ -34,9 +36,9 @@ export function delivered (t: Test, name: string, options: Partial<MachineOption
   return new Appliance(t, join(IMAGES, 'test'), folder, options)
 }
 
-/** It answers as `version`, with its data open: what a site needs, whatever else is told. */
-export async function serves (box: Appliance, version: string, seconds = LOADED_BOOT_SECONDS): Promise<{ status: Status, seconds: number }> {
-  return await box.until(status => status.version === version && status.gateway.answering && ['open', 'new'].includes(status.disk.state), seconds, `${version} that serves`)
+/** It answers as `version` (undefined: as any), with its data open: what a site needs, whatever else is told. */
+export async function serves (box: Appliance, version?: string, seconds = LOADED_BOOT_SECONDS): Promise<{ status: Status, seconds: number }> {
+  return await box.until(status => (version === undefined || status.version === version) && status.gateway.answering && ['open', 'new'].includes(status.disk.state), seconds, `${version ?? 'version'} that serves`)
 }
 
 /** Version, tries left, tries used, file: one line for each entry of the boot loader. */
@@ -62,18 +64,12 @@ async function deliver (): Promise<void> {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   const stick = join(FOLDER, 'stick.img')
-  makeStick(stick, {
-    serial: 1,
-    ntp: [HOST_SEEN_BY_GUEST],
-    fleet: { url: `https://${HOST_SEEN_BY_GUEST}:${FLEET_PORT}`, pollSeconds: 5 },
-    gateway: {
-      pacs: { host: HOST_SEEN_BY_GUEST, port: PACS_PORT, calledTitle: 'PACS' },
-      dimse: { aeTitle: 'DRIMBOX', port: DIMSE_PORT },
-      http: { socket: '/run/drimbox/http.sock' },
-      cache: { folder: '/var/lib/drimbox/cache', diskFreeBytesMin: 33554432 },
-      adminSocket: '/run/drimbox/admin.sock'
-    }
-  }, KEYS)
+  makeStick(stick, deskSettings({
+    fleetUrl: `https://${HOST_SEEN_BY_GUEST}:${FLEET_PORT}`,
+    pacs: { port: PACS_PORT, calledTitle: 'PACS' },
+    dimse: { aeTitle: 'DRIMBOX', port: DIMSE_PORT },
+    ntp: true
+  }), KEYS)
   const socket = join(DELIVERED, 'probe.sock')
   const machine = new Machine({ image: join(IMAGES, 'test'), folder: DELIVERED, fresh: true, stick, ports: { 443: HTTPS_PORT, 11112: DIMSE_PORT }, qemu: probeArguments(socket) })
   const probe = new Probe(socket)
@@ -82,8 +78,8 @@ async function deliver (): Promise<void> {
     await machine.until(async () => {
       const { status, body } = await machine.get('/status.json')
       if (status !== 200) return false
-      const told = JSON.parse(body) as Status & { stick: { state: string } | null }
-      return told.gateway.answering && told.stick?.state === 'taken'
+      const { gateway, stick } = JSON.parse(body) as Status & { stick: { state: string } | null }
+      return gateway.answering && stick?.state === 'taken'
     }, LOADED_BOOT_SECONDS, 'box that has taken its settings')
     await rearmed({ machine, probe }, '0.1.0')
     await machine.shutDown()

@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { openFleetDesk } from '../../../../os-image/qemu/fleet-desk.ts'
 import { FLEET_PORT } from '../appliance.ts'
-import { delivered, FOLDER, IMAGES, KEYS, LOADED_BOOT_SECONDS, rearmed, row, serves, told } from './delivered.ts'
+import { delivered, FOLDER, IMAGES, KEYS, LOADED_BOOT_SECONDS, rearmed, row, serves, told, TRIES } from './delivered.ts'
 
-const TRIES = 3
 /** Download and restart, then three starts that hang for two minutes each, then the old version's. */
 const HUNG_SECONDS = 900 + (TRIES + 1) * LOADED_BOOT_SECONDS
 /** The watchdog's half minute (system.conf.d), with room for a slow machine. */

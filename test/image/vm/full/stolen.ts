@@ -4,14 +4,9 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { changeEsp } from '../disk-image.ts'
-import { delivered, IMAGES, LOADED_BOOT_SECONDS, row } from './delivered.ts'
+import { delivered, IMAGES, row, TRIES } from './delivered.ts'
 import { foreignKeys, signedByForeigner } from './kernel-images.ts'
-import { QUIET_SECONDS, settled } from './settled.ts'
-
-const TRIES = 3
-/** The tries, and the last stand after them (health-gate). */
-const STARTS_MAX = TRIES + 2
-const TIMEOUT_MS = (STARTS_MAX + 1) * LOADED_BOOT_SECONDS * 1000
+import { QUIET_SECONDS, settled, STARTS_MAX, TIMEOUT_MS } from './settled.ts'
 
 test('the disk in another machine of the same vendor', { timeout: TIMEOUT_MS }, async t => {
   const box = delivered(t, 'stolen')
@@ -19,7 +14,7 @@ test('the disk in another machine of the same vendor', { timeout: TIMEOUT_MS }, 
   mkdirSync(join(box.machine.folder, 'tpm'))
   rmSync(join(box.machine.folder, 'vars.fd'))
   await box.machine.start()
-  const status = await settled(box, TIMEOUT_MS / 1000)
+  const status = await settled(box)
   t.match(status, { state: 'closed', disk: { state: 'closed', code: 'DISK_FOREIGN' } }, 'it says so on its page')
   t.ok(box.machine.firmwareStarts <= STARTS_MAX, `${box.machine.firmwareStarts} starts, then it stays on`)
   t.equal(status.key.kind, 'temporary', 'the front serves a throw-away key')

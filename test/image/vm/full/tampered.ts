@@ -3,12 +3,11 @@
 import { join } from 'node:path'
 import { test } from 'tap'
 import { changeEsp } from '../disk-image.ts'
-import { bootEntries, delivered, LOADED_BOOT_SECONDS, rearmed, row, serves, told } from './delivered.ts'
+import { bootEntries, delivered, LOADED_BOOT_SECONDS, rearmed, row, serves, told, TRIES } from './delivered.ts'
 import { addOn, broken, foreignSigned, unsigned } from './kernel-images.ts'
 
 /** As the update module names a new version's entry; newer than what runs, so that it is tried first. */
 const NEXT = '/EFI/Linux/drimbox_0.9.0+3.efi'
-const TRIES = 3
 
 for (const [what, make] of [['without a signature', unsigned], ['signed by somebody else', foreignSigned], ['whose kernel panics, signed by the vendor', broken]] as const) {
   test(`a new version's kernel image ${what}: its tries run down, the old version serves`, { timeout: 2 * LOADED_BOOT_SECONDS * 1000 }, async t => {

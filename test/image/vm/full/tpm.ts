@@ -6,15 +6,12 @@ import { test } from 'tap'
 import { makeStick } from '../../../../os-image/qemu/stick.ts'
 import { Appliance } from '../appliance.ts'
 import { delivered, FOLDER, IMAGES, KEYS, LOADED_BOOT_SECONDS, row, serves } from './delivered.ts'
-import { settled } from './settled.ts'
-
-const STARTS_MAX = 5
-const TIMEOUT_MS = (STARTS_MAX + 1) * LOADED_BOOT_SECONDS * 1000
+import { settled, STARTS_MAX, TIMEOUT_MS } from './settled.ts'
 
 test('no TPM answers', { timeout: TIMEOUT_MS }, async t => {
   const box = delivered(t, 'no-tpm', { tpm: false })
   await box.machine.start()
-  const status = await settled(box, TIMEOUT_MS / 1000)
+  const status = await settled(box)
   t.match(status, { state: 'closed', disk: { code: 'TPM_ABSENT' }, tpm: { state: 'absent' } }, 'its page says so')
   t.ok(box.machine.firmwareStarts <= STARTS_MAX, `${box.machine.firmwareStarts} starts, then it stays on`)
   row('TPM absent', `TPM_ABSENT on its page after ${box.machine.firmwareStarts} starts, and no more`)
@@ -30,7 +27,7 @@ test('a TPM in lockout', { timeout: TIMEOUT_MS }, async t => {
   t.equal(failed.code, 0, `a wrong password was refused: ${failed.error}`)
   await box.machine.shutDown()
   await box.machine.start()
-  const status = await settled(box, TIMEOUT_MS / 1000)
+  const status = await settled(box)
   t.match(status, { state: 'closed', disk: { code: 'TPM_LOCKOUT' }, tpm: { state: 'lockout' } }, 'its page says so')
   t.equal(box.machine.firmwareStarts, 2, 'each start would be one more failure: it stays on')
   await box.probe.shell('TPM2TOOLS_TCTI=device:/dev/tpmrm0 tpm2_dictionarylockout -c', 60)
