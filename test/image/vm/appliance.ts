@@ -13,7 +13,7 @@ export const PROJECT = join(import.meta.dirname, '../../..')
 export const HTTPS_PORT = 9443
 export const DIMSE_PORT = 11112
 export const FLEET_PORT = 8443
-/** First start alone on the machine: 160 s. Beside two other machines, twice that. */
+/** First start alone on the machine: 160 s. Beside other work, more than twice that. */
 export const BOOT_SECONDS = 600
 
 export interface Status {

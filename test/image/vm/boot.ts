@@ -26,7 +26,7 @@ const FOLDER = join(PROJECT, 'var/run/test-image')
 const FIGURES = join(FOLDER, 'figures.json')
 /** A small series, of half a megabyte each. */
 const CT_IMAGES = 24
-/** An update under emulation: 125 MB over TLS, two digests of each byte, a write, a restart. Beside two other machines more than ten minutes. */
+/** An update under emulation: 125 MB over TLS, two digests of each byte, a write, a restart. Beside other work more than ten minutes. */
 const UPDATE_SECONDS = 1500
 /** A broken release is started three times before the firmware's loader gives it up. */
 const FALL_BACK_SECONDS = 2400

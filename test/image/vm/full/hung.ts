@@ -58,7 +58,9 @@ test('the manager and a service hang; the disk is full', { timeout: 8 * LOADED_B
 })
 
 test('a machine that gets a sixth of the time', { timeout: 4 * LOADED_BOOT_SECONDS * 1000 }, async t => {
-  const busy = Array.from({ length: 2 * availableParallelism() + 1 }, () => spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }))
+  const busy = Array.from({ length: 2 * availableParallelism() + 1 }, () =>
+    // They end with this process, whatever way that ends.
+    spawn('setpriv', ['--pdeathsig', 'KILL', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }))
   const calm = () => { for (const one of busy) one.kill('SIGKILL') }
   t.teardown(calm)
   const box = delivered(t, 'overloaded', { processors: 1 })
