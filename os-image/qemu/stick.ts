@@ -33,7 +33,7 @@ export function deskSettings ({ fleetUrl, pacs, dimse, ntp = false }: DeskSettin
       http: { socket: '/run/drimbox/http.sock' },
       // The virtual disk is small.
       cache: { folder: '/var/lib/drimbox/cache', diskFreeBytesMin: 32 << 20 },
-      adminSocket: '/run/drimbox/admin.sock'
+      adminSocket: '/run/drimbox-admin/admin.sock'
     }
   }
 }

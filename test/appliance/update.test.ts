@@ -206,6 +206,17 @@ test('the floor: a release older than one committed is refused by the TPM\'s wor
   t.equal((await box.run(['/usr/lib/drimbox/floor', 'raise', '64'], { env })).code, 2)
 })
 
+test('a good boot sees whether the sealed recovery key is still on the ESP', { skip }, async t => {
+  const box = new UpdateBox(t, old)
+  const stillDone = async (sealed: string): Promise<number | null> => {
+    const script = `mkdir -p /run/drimbox-disk /var/lib/drimbox-system /efi/drimbox; echo volume > /run/drimbox-disk/volume; : > /var/lib/drimbox-system/recovery-sealed
+      rm -f /efi/drimbox/recovery-*; ${sealed}; /usr/lib/drimbox/rearm && test -e /var/lib/drimbox-system/recovery-sealed`
+    return (await box.run(['/bin/sh', '-c', script])).code
+  }
+  t.equal(await stillDone('echo key > /efi/drimbox/recovery-volume.sealed'), 0)
+  t.equal(await stillDone('echo key > /efi/drimbox/recovery-another.sealed'), 1, 'the next start makes another')
+})
+
 test('a good boot gives the tries back; the version on trial and the last one are left alone', { skip }, async t => {
   const box = new UpdateBox(t, old)
   t.same(versions(box), ['0.1.0+2'])

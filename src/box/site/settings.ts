@@ -47,7 +47,7 @@ export interface Site extends Omit<Static<typeof SiteSchema>, 'gateway'> {
 const PLACES = {
   http: { socket: '/run/drimbox/http.sock' },
   cache: { folder: '/var/lib/drimbox/cache' },
-  adminSocket: '/run/drimbox/admin.sock'
+  adminSocket: '/run/drimbox-admin/admin.sock'
 } as const
 
 /** @throws SettingError SETTING_INVALID, naming every wrong key */

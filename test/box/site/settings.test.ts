@@ -34,7 +34,7 @@ test('where the box listens and keeps its packs is the appliance\'s to say', t =
     pacs: PACS,
     http: { publicUrl: 'https://box.lan/dicom-web', socket: '/run/drimbox/http.sock' },
     cache: { folder: '/var/lib/drimbox/cache', bytesMax: 1 << 30 },
-    adminSocket: '/run/drimbox/admin.sock'
+    adminSocket: '/run/drimbox-admin/admin.sock'
   })
   t.end()
 })

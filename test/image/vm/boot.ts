@@ -92,6 +92,7 @@ test('the life of one appliance', { bail: true, timeout: 5400_000 }, async t => 
     tell('critical chain', (await box.probe.run(['systemd-analyze', 'critical-chain', '--no-pager', 'drimbox-health.service'])).out)
     t.match(await box.probe.text('cat', '/proc/mounts'), /^\/dev\/mapper\/root \/ erofs ro/m, 'the root is read-only')
     t.match(await box.probe.text('cat', '/sys/block/dm-0/dm/uuid'), /^CRYPT-VERITY/, 'and proved')
+    t.equal(await box.probe.text('stat', '-c', '%a %U %G', '/run/drimbox-admin'), '700 drimbox drimbox', 'orders reach the gateway from its own user alone')
     t.not((await box.probe.shell('setpriv --reuid=901 --regid=901 --clear-groups head -c 1 /dev/tpmrm0')).code, 0, 'the gateway\'s user can\'t open the TPM')
   })
 
@@ -124,6 +125,7 @@ test('the life of one appliance', { bail: true, timeout: 5400_000 }, async t => 
     const { status, seconds } = await box.untilReady('0.1.0')
     tell('second boot: seconds from power on to ready', seconds)
     t.equal(status.disk.state, 'open', 'the TPM opened the data partition')
+    t.equal((await box.probe.shell('test -S /run/drimbox-admin/admin.sock && test -e /var/lib/drimbox-system/recovery-sealed && ls /efi/drimbox/recovery-*.sealed')).code, 0, 'the recovery key of the first start is sealed on the ESP')
     t.equal(status.key.fingerprint, first?.key.fingerprint, 'the front has the same key')
     t.same(await failedUnits(box.probe), [], 'no unit failed')
     await sameStudy(t)
