@@ -71,7 +71,7 @@ test-image-full: peers ## What test-image leaves out: bad kernel images, a stole
 	node os-image/build.ts --out=var/image/test-2 --version=0.2.0 --release=2 --over=test/image/over/probe
 	node os-image/build.ts --out=var/image/test-hung --version=0.4.0 --release=4 --over=test/image/over/probe --over=test/image/over/hung-boot
 	unshare --net sh -c 'ip link set lo up; exec node test/image/vm/full/delivered.ts'
-	set -e; for part in $(or $(ONLY),tampered stolen tpm hung cuts); do \
+	set -e; for part in $(or $(ONLY),tampered stolen tpm scan hung cuts); do \
 	  CUTS=$(CUTS) unshare --net sh -c "ip link set lo up; exec tap run --reporter=terse --timeout=50000 test/image/vm/full/$$part.ts"; done
 
 image: ready ## The image by Buildroot (BOARD=x86-64|arm64, SOURCES=upstream|debian, REDUCED=1, BUILDROOT=archive); hours

@@ -17,7 +17,7 @@ PEERS=(
   dcmtk:storescp orthanc:Orthanc orthanc-dicomweb:/usr/share/orthanc/plugins/libOrthancDicomWeb.so
   libgdcm-tools:gdcmconv chromium:chromium nginx-light:nginx wrk:wrk libxml2-utils:xmllint iproute2:ip
   e2fsprogs:mkfs.ext4 mount:mount curl:curl openssl:openssl swtpm:swtpm tpm2-tools:tpm2_sign
-  dash:dash chrony:chronyd util-linux:unshare mender-artifact:mender-artifact haproxy:haproxy nftables:nft dosfstools:mkfs.vfat mtools:mcopy fdisk:sfdisk
+  nmap:nmap dash:dash chrony:chronyd util-linux:unshare mender-artifact:mender-artifact haproxy:haproxy nftables:nft dosfstools:mkfs.vfat mtools:mcopy fdisk:sfdisk
   mmdebstrap:mmdebstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg
   qemu-system-x86:qemu-system-x86_64 qemu-utils:qemu-img ovmf:/usr/share/OVMF/OVMF_CODE_4M.secboot.fd
   shellcheck:shellcheck python3-flake8:/usr/lib/python3/dist-packages/flake8/__init__.py python3-magic:/usr/lib/python3/dist-packages/magic/__init__.py

@@ -38,6 +38,8 @@ export interface MachineOptions {
   readonly stick?: string
   /** Ports of this machine instead of a network of its own: guest port to host port. */
   readonly ports?: Readonly<Record<number, number>>
+  /** A TAP device where QEMU runs, instead of QEMU's own network, and the machine's address there. */
+  readonly lan?: { readonly device: string, readonly address: string }
   /** More arguments for QEMU. */
   readonly qemu?: readonly string[]
 }
@@ -79,8 +81,8 @@ export class Machine {
   /** Power on. Comes back once QEMU runs, long before the guest answers. */
   async start (): Promise<void> {
     if (this.running) throw new Error('the machine runs already')
-    const { image, ports, variables, diskMiB = 2048 } = this.#options
-    if (ports === undefined) this.#namespace ??= await Namespace.open()
+    const { image, ports, lan, variables, diskMiB = 2048 } = this.#options
+    if (ports === undefined && lan === undefined) this.#namespace ??= await Namespace.open()
     const disk = join(this.folder, 'disk.qcow2')
     if (!existsSync(disk)) {
       // A copy: the image may be built anew while the machine lives.
@@ -150,8 +152,9 @@ export class Machine {
    * @returns status 0 when nothing answered
    */
   async get (path: string, ...more: readonly string[]): Promise<{ status: number, body: string }> {
-    const port = this.#options.ports?.[443] ?? 443
-    const [program = '', ...args] = this.inside('curl', '-sk', '-m', '20', '-w', '\n%{http_code}', ...more, `https://127.0.0.1:${port}${path}`)
+    const { ports, lan } = this.#options
+    const origin = `https://${lan?.address ?? `127.0.0.1:${ports?.[443] ?? 443}`}`
+    const [program = '', ...args] = this.inside('curl', '-sk', '-m', '20', '-w', '\n%{http_code}', ...more, `${origin}${path}`)
     const { stdout } = await run(program, args, { maxBuffer: 64 << 20 }).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? '\n0' }))
     const end = stdout.lastIndexOf('\n')
     return { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
@@ -175,7 +178,7 @@ export class Machine {
   }
 
   #arguments (): string[] {
-    const { memoryMiB = Number(process.env.MEM ?? 1024), processors = Number(process.env.SMP ?? 2), ports, stick, tpm, qemu = [] } = this.#options
+    const { memoryMiB = Number(process.env.MEM ?? 1024), processors = Number(process.env.SMP ?? 2), ports, lan, stick, tpm, qemu = [] } = this.#options
     const forwards = Object.entries(ports ?? Object.fromEntries(FORWARDED.map(port => [port, port])))
       .map(([guest, host]) => `hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
     return [
@@ -187,7 +190,7 @@ export class Machine {
       '-drive', `if=pflash,format=raw,unit=1,file=${join(this.folder, 'vars.fd')}`,
       '-drive', `if=none,id=disk,format=qcow2,file=${join(this.folder, 'disk.qcow2')},cache=writeback`,
       '-device', 'virtio-blk-pci,drive=disk,bootindex=1,serial=drimbox',
-      '-netdev', ['user,id=net', ...forwards].join(','), '-device', 'virtio-net-pci,netdev=net,romfile=',
+      '-netdev', lan === undefined ? ['user,id=net', ...forwards].join(',') : `tap,id=net,ifname=${lan.device},script=no,downscript=no`, '-device', 'virtio-net-pci,netdev=net,romfile=',
       ...tpm === false ? [] : ['-chardev', `socket,id=tpm,path=${join(this.folder, 'tpm.sock')}`, '-tpmdev', 'emulator,id=tpm,chardev=tpm', '-device', 'tpm-crb,tpmdev=tpm'],
       // Both watchdogs reset: the chip set's own, and the card.
       '-global', 'ICH9-LPC.noreboot=false', '-device', 'i6300esb', '-action', 'watchdog=reset', '-device', 'virtio-rng-pci',

@@ -39,7 +39,7 @@ export class Appliance {
     this.machine = new Machine({
       image,
       folder,
-      ports: { 443: HTTPS_PORT, 11112: DIMSE_PORT },
+      ...options.lan === undefined ? { ports: { 443: HTTPS_PORT, 11112: DIMSE_PORT } } : {},
       ...options,
       qemu: [...probeArguments(socket), ...options.qemu ?? []]
     })
