@@ -18,7 +18,7 @@ demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AE
 demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
 	@exec node os-image/qemu/demo-update.ts
 
-test: peers check demo-smoke image-parts unit fuzz ## Everything that CI checks: set-up, check, tests against real peers, fuzzing; half an hour
+test: peers check demo-smoke image-parts unit fuzz test-image ## Everything that CI checks: set-up, check, tests against real peers, fuzzing, an appliance's life in QEMU; under an hour, root
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
@@ -74,6 +74,9 @@ test-image-full: peers ## What test-image leaves out: bad kernel images, a stole
 	set -e; for part in $(or $(ONLY),tampered stolen tpm scan hung cuts); do \
 	  CUTS=$(CUTS) unshare --net sh -c "ip link set lo up; exec tap run --reporter=terse --timeout=50000 test/image/vm/full/$$part.ts"; done
 
+image-twice: peers ## The image built twice from its packages, and what is delivered compared bit by bit; three minutes, root
+	os-image/twice.sh
+
 image: ready ## The image by Buildroot (BOARD=x86-64|arm64, SOURCES=upstream|debian, REDUCED=1, BUILDROOT=archive); hours
 	os-image/buildroot.sh
 
@@ -116,4 +119,4 @@ help: ## This list
 
 export BOARD SOURCES REDUCED BUILDROOT
 
-.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke image-parts image-quick image-run image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help
+.PHONY: hardening demo demo-update fleet test box check unit test-update fuzz demo-smoke image-parts image-quick image-run image-twice image buildroot-check test-image test-buildroot sbom bench pages ready peers clean help

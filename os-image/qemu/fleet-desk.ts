@@ -75,6 +75,11 @@ export class FleetDesk {
     return this.#fleet.desk.deploy(release, device).id
   }
 
+  abort (deployment: string): void {
+    const { isFinal } = this.story(deployment)
+    if (!isFinal) this.#fleet.desk.abort(deployment)
+  }
+
   story (deployment: string): DeploymentStory {
     return this.#fleet.desk.deployment(deployment)
   }

@@ -39,7 +39,7 @@ function site (t: Test) {
     medium,
     system,
     put,
-    plug: () => run('stick', env),
+    plug: (more: NodeJS.ProcessEnv = {}) => run('stick', { ...env, ...more }),
     fact: () => factOf(folder, 'stick'),
     inForce: (name: string) => readFileSync(join(system, 'settings', name), 'utf8'),
     apply: (more: NodeJS.ProcessEnv = {}) => run('settings', {
@@ -86,8 +86,11 @@ test('settings that the vendor signed are taken, and act', { skip }, t => {
   t.ok(applied.systemctl.includes('--no-block try-restart drimbox.service'))
   t.same(box.apply().systemctl, [], 'a second time nothing changes, and nothing is started again')
 
+  t.equal(box.plug({ DRIMBOX_SERVICE: '/nowhere' }).code, 0)
+  t.match(box.fact(), { state: 'taken', detail: /already/ }, 'a stick left plugged in does no harm, and starts no program')
+  box.put('drimbox-settings.json', JSON.stringify(SETTINGS))
   t.equal(box.plug().code, 0)
-  t.match(box.fact(), { state: 'taken', detail: /already/ }, 'a stick left plugged in does no harm')
+  t.match(box.fact(), { state: 'taken', detail: /already/ }, 'signed once more, it is still the same')
   t.end()
 })
 
