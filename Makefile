@@ -18,7 +18,7 @@ demo: ready ## A hospital on your desk: one box and a simulated PACS (or PACS=AE
 demo-update: ready ## An appliance in QEMU takes a signed update from the vendor's server, then comes back from a broken one; half an hour, root
 	@exec node os-image/qemu/demo-update.ts
 
-test: peers check demo-smoke image-parts unit fuzz test-image ## Everything that CI checks: set-up, check, tests against real peers, fuzzing, an appliance's life in QEMU; under an hour, root
+test: peers check demo-smoke image-parts unit fuzz test-update test-image ## Everything that CI checks: set-up, check, tests against real peers, fuzzing, an appliance's life in QEMU; under an hour, root
 
 ##@ Every day
 box: ready ## One box with your own settings: CONFIG=config.json
@@ -70,8 +70,9 @@ test-image-full: peers ## What test-image leaves out: bad kernel images, a stole
 	node os-image/build.ts --out=var/image/test --over=test/image/over/probe
 	node os-image/build.ts --out=var/image/test-2 --version=0.2.0 --release=2 --over=test/image/over/probe
 	node os-image/build.ts --out=var/image/test-hung --version=0.4.0 --release=4 --over=test/image/over/probe --over=test/image/over/hung-boot
+	node os-image/build.ts --out=var/image/test-lynis --over=test/image/over/probe --over=$$(test/image/over/lynis.sh)
 	unshare --net sh -c 'ip link set lo up; exec node test/image/vm/full/delivered.ts'
-	set -e; for part in $(or $(ONLY),tampered stolen tpm scan hung cuts); do \
+	set -e; for part in $(or $(ONLY),tampered stolen tpm scan lynis hung cuts); do \
 	  CUTS=$(CUTS) unshare --net sh -c "ip link set lo up; exec tap run --reporter=terse --timeout=50000 test/image/vm/full/$$part.ts"; done
 
 image-twice: peers ## The image built twice from its packages, and what is delivered compared bit by bit; three minutes, root
@@ -100,8 +101,8 @@ pages: ready ## The conformance statement, the OpenAPI document and the table of
 	node scripts/openapi.ts
 	node test/faults/page.ts
 
-hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, CMDLINE= and CHECKER= for what needs an image
-	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER))
+hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, CMDLINE=, CHECKER= and LYNIS= for what needs an image
+	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER)) $(if $(LYNIS),--lynis=$(LYNIS))
 
 ##@ Set-up (the others do it by themselves)
 ready:

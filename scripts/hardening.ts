@@ -1,11 +1,12 @@
 /**
  * Writes docs/hardening.md: how far everything is closed, in figures, and why not further.
  *
- *     node scripts/hardening.ts [--tree=var/image/quick.tree] [--kernel=CONFIG] [--cmdline=FILE] [--checker=PROGRAM] [--out=docs/hardening.md]
+ *     node scripts/hardening.ts [--tree=var/image/quick.tree] [--kernel=CONFIG] [--cmdline=FILE] [--checker=PROGRAM] [--lynis=REPORT] [--out=docs/hardening.md]
  *
  * Without a root tree the units of the repository are judged by this machine's systemd; with one, by the
  * builder's, as they are in the image. kernel-hardening-checker (a13xp0p0v, GPL-3.0) runs beside the
  * project and never becomes part of it; without it, or without a kernel, that section stays as it was.
+ * So does that of Lynis (GPL-3.0) without a report, which `make test-image-full ONLY=lynis` leaves in var/run.
  *
  * @throws on a goal missed, or a deviation that nobody has explained: nothing is written then
  */
@@ -17,6 +18,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ANSSI, OTHERWISE } from './hardening/anssi.ts'
 import { explained, type Deviation } from './hardening/deviations.ts'
+import { REASONS, findingsOf, indexOf, unexplained } from './hardening/lynis.ts'
 
 const project = join(import.meta.dirname, '..')
 const { values } = parseArgs({
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     kernel: { type: 'string' },
     cmdline: { type: 'string' },
     checker: { type: 'string', default: process.env.KERNEL_HARDENING_CHECKER },
+    lynis: { type: 'string' },
     out: { type: 'string', default: join(project, 'docs/hardening.md') }
   }
 })
@@ -60,6 +63,7 @@ const page = [
   ...sysctls(),
   ...section('kernel', kernel),
   ...section('tree', tree),
+  ...section('lynis', lynis),
   '## Who is root',
   '',
   'While the machine runs. One-shots of the boot (disk, keys, settings, packet filter, gate) are root\'s too; their units say with which rights.',
@@ -204,6 +208,20 @@ function tree (): string[] | undefined {
     'package manager, no compiler, no log-in, no SSH.', '',
     '| scripts of | files |', '| --- | --- |',
     ...[...interpreters].sort().map(([name, count]) => `| \`${name}\` | ${count} |`), ''
+  ]
+}
+
+function lynis (): string[] | undefined {
+  if (values.lynis === undefined) return undefined
+  const report = readFileSync(values.lynis, 'utf8')
+  const findings = findingsOf(report)
+  for (const { test, text } of unexplained(findings)) slips.push(`Lynis ${test}: ${text}, and no reason (scripts/hardening/lynis.ts)`)
+  return [
+    '## Lynis in the running machine', '',
+    `Lynis ${/^lynis_version=(.*)$/m.exec(report)?.[1] ?? 'unknown'} as root, ${/^lynis_tests_done=(\d+)/m.exec(report)?.[1] ?? '?'} tests: ${findings.filter(({ kind }) => kind === 'warning').length} warnings,`,
+    `${findings.filter(({ kind }) => kind === 'suggestion').length} suggestions, hardening index ${indexOf(report)}. It takes the machine for a server that is administered; each finding, and why it stays so:`, '',
+    '| finding | what | why |', '| --- | --- | --- |',
+    ...findings.map(({ kind, test, text }) => `| ${test}${kind === 'warning' ? ' (warning)' : ''} | ${text} | ${REASONS[test] ?? ''} |`), ''
   ]
 }
 

@@ -286,6 +286,9 @@ def replace(name, package, debian, archive, args):
     lines = [f"{variable}_OVERRIDE_SRCDIR = {to}"]
     if os.path.exists(os.path.join(to, "configure.ac")) and not os.path.exists(os.path.join(to, "configure")):
         lines += [f"{variable}_AUTORECONF = YES", f"HOST_{variable}_AUTORECONF = YES"]
+        # autopoint would bring it; Buildroot switches that off.
+        if not os.path.exists(os.path.join(to, "config.rpath")):
+            shutil.copy("/usr/share/gettext/config.rpath", to)
     return {"kind": "same-version" if same else "other-version", "debian": [other, version, suite],
             "unapplied": refused, "unknown options": unknown, "lines": lines}
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { openFleetDesk } from '../../../../os-image/qemu/fleet-desk.ts'
 import { FLEET_PORT } from '../appliance.ts'
+import { failedUnits } from '../inventory.ts'
 import { delivered, FOLDER, IMAGES, KEYS, LOADED_BOOT_SECONDS, rearmed, row, serves, told, TRIES } from './delivered.ts'
 
 /** Download and restart, then three starts that hang for two minutes each, then the old version's. */
@@ -15,7 +16,7 @@ const WATCHDOG_SECONDS = 300
 /** A minute and a half of silence (alive), the timer's half minute, the gateway's start; the same room. */
 const SILENCE_SECONDS = 600
 
-test('the manager and a service hang; the disk is full', { timeout: 8 * LOADED_BOOT_SECONDS * 1000 }, async t => {
+test('the manager and a service hang', { timeout: 4 * LOADED_BOOT_SECONDS * 1000 }, async t => {
   const box = delivered(t, 'hung')
   await box.machine.start()
   await serves(box, '0.1.0')
@@ -40,21 +41,25 @@ test('the manager and a service hang; the disk is full', { timeout: 8 * LOADED_B
     await rearmed(box, '0.1.0')
     row('hung system (PID 1 frozen)', `the watchdog resets after ${told(reset)}, the same version serves`)
   })
+})
 
-  await t.test('a full data partition, and a start with it', async t => {
-    await box.probe.shell('dd if=/dev/zero of=/var/lib/filled bs=1M 2>/dev/null; sync', 300)
-    await box.powerCut()
-    await box.machine.start()
-    const { status } = await box.until(({ disk, state }) => disk.code === 'DISK_FULL' && state !== 'starting', LOADED_BOOT_SECONDS, 'word of the full disk')
-    await box.quiet(LOADED_BOOT_SECONDS / 3)
-    t.equal(box.machine.firmwareStarts, 3, 'it stays on')
-    await rearmed(box, '0.1.0')
-    await box.probe.text('rm', '/var/lib/filled')
-    await box.powerCut()
-    await box.machine.start()
-    await box.until(({ disk, gateway }) => disk.code === null && gateway.answering, LOADED_BOOT_SECONDS, 'box that serves again')
-    row('full data partition', `DISK_FULL on its page (${status.state}), it stays on with all its tries; serves once there is room`)
-  })
+test('a full data partition, and a start with it', { timeout: 6 * LOADED_BOOT_SECONDS * 1000 }, async t => {
+  const box = delivered(t, 'full')
+  await box.machine.start()
+  await serves(box, '0.1.0')
+  // Root's reserve too, which the cache can't take.
+  await box.probe.shell('dd if=/dev/zero of=/var/lib/filled bs=1M 2>/dev/null; sync', 300)
+  await box.powerCut()
+  await box.machine.start()
+  const { status } = await box.until(({ disk, state }) => disk.code === 'DISK_FULL' && state !== 'starting', LOADED_BOOT_SECONDS, 'word of the full disk')
+  await rearmed(box, '0.1.0')
+  t.equal(box.machine.firmwareStarts, 2, 'it stays on')
+  t.same(await failedUnits(box.probe), [], 'everything has started')
+  await box.probe.text('rm', '/var/lib/filled')
+  await box.powerCut()
+  await box.machine.start()
+  await box.until(({ disk, gateway }) => disk.code === null && gateway.answering, LOADED_BOOT_SECONDS, 'box that serves again')
+  row('full data partition', `DISK_FULL on its page (${status.state}), it stays on with all its tries; serves once there is room`)
 })
 
 test('a machine that gets a sixth of the time', { timeout: 4 * LOADED_BOOT_SECONDS * 1000 }, async t => {
