@@ -218,8 +218,8 @@ function lynis (): string[] | undefined {
   for (const { test, text } of unexplained(findings)) slips.push(`Lynis ${test}: ${text}, and no reason (scripts/hardening/lynis.ts)`)
   return [
     '## Lynis in the running machine', '',
-    `Lynis ${/^lynis_version=(.*)$/m.exec(report)?.[1] ?? 'unknown'} as root, ${/^lynis_tests_done=(\d+)/m.exec(report)?.[1] ?? '?'} tests: ${findings.filter(({ kind }) => kind === 'warning').length} warnings,`,
-    `${findings.filter(({ kind }) => kind === 'suggestion').length} suggestions, hardening index ${indexOf(report)}. It takes the machine for a server that is administered; each finding, and why it stays so:`, '',
+    `Lynis ${/^lynis_version=(.*)$/m.exec(report)?.[1] ?? 'unknown'} as root, ${/^lynis_tests_done=(\d+)/m.exec(report)?.[1] ?? '?'} tests, ${findings.length} findings, ${findings.filter(({ kind }) => kind === 'warning').length} of them told as a warning;`,
+    `hardening index ${indexOf(report)}. It takes the machine for a server that is administered; each finding, and why it stays so:`, '',
     '| finding | what | why |', '| --- | --- | --- |',
     ...findings.map(({ kind, test, text }) => `| ${test}${kind === 'warning' ? ' (warning)' : ''} | ${text} | ${REASONS[test] ?? ''} |`), ''
   ]

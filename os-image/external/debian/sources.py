@@ -253,6 +253,29 @@ def main():
     return 0
 
 
+def bootstrap(folder, version):
+    """Lays there what a release's tarball has and Buildroot's autoreconf does not bring."""
+    with open(os.path.join(folder, "configure.ac")) as file:
+        configure = file.read()
+    # tpm2-tss: its lists of files, and a version that it asks git for.
+    script = os.path.join(folder, "bootstrap")
+    if os.path.exists(script) and "AUTORECONF:-" in open(script).read():
+        with tempfile.TemporaryDirectory() as tools:
+            with open(os.path.join(tools, "git"), "w") as file:
+                file.write(f"#!/bin/sh\necho {version}\n")
+            os.chmod(os.path.join(tools, "git"), 0o755)
+            environment = dict(os.environ, AUTORECONF="true", PATH=f"{tools}:{os.environ['PATH']}")
+            subprocess.run(["sh", "./bootstrap"], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+    if "AM_GNU_GETTEXT" in configure and not os.path.exists(os.path.join(folder, "config.rpath")):
+        subprocess.run(["autopoint", "--force"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    # Documentation isn't built: the variables that its rules would set are enough.
+    for path in re.findall(r"^\s*(\S+)/Makefile$", configure, re.MULTILINE):
+        rules = os.path.join(folder, path, "Makefile.am")
+        if os.path.exists(rules) and "gtk-doc.make" in open(rules).read() and not os.path.exists(os.path.join(folder, path, "gtk-doc.make")):
+            with open(os.path.join(folder, path, "gtk-doc.make"), "w") as file:
+                file.write("EXTRA_DIST =\nCLEANFILES =\n")
+
+
 def replace(name, package, debian, archive, args):
     """Unpacks the nearest version of a package and says so to Buildroot."""
     other = DEBIAN_NAME.get(name, name)
@@ -286,9 +309,7 @@ def replace(name, package, debian, archive, args):
     lines = [f"{variable}_OVERRIDE_SRCDIR = {to}"]
     if os.path.exists(os.path.join(to, "configure.ac")) and not os.path.exists(os.path.join(to, "configure")):
         lines += [f"{variable}_AUTORECONF = YES", f"HOST_{variable}_AUTORECONF = YES"]
-        # autopoint would bring it; Buildroot switches that off.
-        if not os.path.exists(os.path.join(to, "config.rpath")):
-            shutil.copy("/usr/share/gettext/config.rpath", to)
+        bootstrap(to, upstream(version))
     return {"kind": "same-version" if same else "other-version", "debian": [other, version, suite],
             "unapplied": refused, "unknown options": unknown, "lines": lines}
 
