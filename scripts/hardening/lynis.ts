@@ -22,7 +22,7 @@ export const indexOf = (report: string): number => Number(/^hardening_index=(\d+
 
 /** Reason by test. */
 export const REASONS: Readonly<Record<string, string>> = {
-  'LYNIS': 'Debian 12\'s version is the one that was asked',
+  LYNIS: 'Debian 12\'s version is the one that was asked',
   'DEB-0280': 'there are no sessions: no PAM, no log-in',
   'DEB-0810': 'there is no package manager: an update replaces the whole system',
   'DEB-0811': 'the same',
