@@ -88,7 +88,8 @@ try {
   if (third.state !== 'failure') throw new Error(`0.3.0: ${third.state}`)
   await ready(machine, '0.2.0')
   say('L\'appareil est revenu de lui-même en 0.2.0, et il répond.', 'The box came back to 0.2.0 by itself, and answers.')
-  say(`Le serveur sait pourquoi : ${third.cause?.fr ?? '?'} (${third.cause?.code ?? '?'})`, `The server knows why: ${third.cause?.en ?? '?'} (${third.cause?.code ?? '?'})`)
+  const { fr, en, code = '?' } = await desk.cause(third.id)
+  say(`Le serveur sait pourquoi : ${fr} (${code})`, `The server knows why: ${en} (${code})`)
   if (values.keep) {
     say(`Il reste en marche : https://127.0.0.1:${httpsPort}/status ; Ctrl-C débranche.`, 'It stays on; Ctrl-C pulls the plug.')
     await new Promise(() => {})

@@ -10,6 +10,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
+import type { Cause } from '#fleet/causes.ts'
 import { parseFleetConfig } from '#fleet/config.ts'
 import type { DeploymentStory } from '#fleet/desk.ts'
 import { openFleet, type Fleet } from '#fleet/fleet.ts'
@@ -116,6 +117,18 @@ export class FleetDesk {
       if (story.isFinal) throw new Error(`deployment of ${story.release}: ${this.states(deployment).join(', ')} instead of ${states.join(' or ')}: ${JSON.stringify(story.cause)}`)
       return undefined
     }, seconds, `deployment ${deployment} did not come to ${states.join(' or ')}`)
+  }
+
+  /**
+   * Why a deployment failed. Mender's client sends its log, where the reason stands, after its last state.
+   *
+   * @throws when no reason with a code has come within `seconds`
+   */
+  async cause (deployment: string, seconds = 120): Promise<Cause> {
+    return await soon(() => {
+      const { cause } = this.story(deployment)
+      return cause?.code === undefined ? undefined : cause
+    }, seconds, `deployment ${deployment}: no reason`)
   }
 
   async close (): Promise<void> {

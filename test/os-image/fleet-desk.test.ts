@@ -39,6 +39,11 @@ test('the desk beside a virtual machine lets it in, offers a release, and follow
   await device.tell(deployment, 'failure')
   t.match((await steps.next()).value, { state: 'failure' })
   t.match(await steps.next(), { done: true, value: { state: 'failure', cause: { fr: 'échec, sans explication de l\'équipement' } } })
+  await t.rejects(desk.cause(deployment, 0), /no reason/)
+  const told = desk.cause(deployment, 10)
+  const messages = [{ timestamp: new Date().toISOString(), level: 'error', message: 'drimbox: GATE_GATEWAY_FAILED: the gateway has ended' }]
+  t.equal((await device.ask('PUT', `/api/devices/v1/deployments/device/deployments/${deployment}/log`, { messages })).status, 204)
+  t.match(await told, { code: 'GATE_GATEWAY_FAILED' }, 'its log comes after its last word')
   t.same(desk.states(deployment), ['pending', 'downloading', 'failure'])
   await t.rejects(desk.until(deployment, ['success'], 1), /pending, downloading, failure instead of success/)
 })

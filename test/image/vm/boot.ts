@@ -170,7 +170,7 @@ test('the life of one appliance', { bail: true, timeout: 5400_000 }, async t => 
     t.equal(status.slot, 'b')
     t.equal(status.update.state, 'rolled-back')
     t.equal(status.update.code, 'GATE_GATEWAY_FAILED')
-    const { cause } = vendor.story(deployment)
+    const cause = await vendor.cause(deployment)
     t.match(cause, { code: 'GATE_GATEWAY_FAILED' }, `the server's words: ${JSON.stringify(cause)}`)
     t.notMatch(await box.probe.text('/usr/lib/drimbox/boot-entries', 'list'), /^0\.3\.0/m, 'its boot entry is gone')
   })
