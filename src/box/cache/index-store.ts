@@ -7,7 +7,8 @@
  * cut takes from it is found again by the scan.
  */
 
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Stored } from './stored.ts'
 
@@ -207,15 +208,38 @@ function toSeries (row: RawSeries): SeriesRow {
   }
 }
 
+/** Opening takes some pages and 32 kB of shared memory. With less than this, it is the disk that failed. */
+const ROOM_BYTES = 1 << 20
+
 function openOrSetAside (path: string): { db: Database.Database, isNew: boolean } {
   try {
     return openAt(path)
   } catch {
+    if (roomBeside(path) < ROOM_BYTES) return openWithoutRoom(path)
     // Kept for whoever wants to know why; the next one replaces it.
     if (existsSync(path)) renameSync(path, `${path}.damaged`)
     // A write-ahead log left behind would be replayed into the new file.
     for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true })
     return openAt(path)
+  }
+}
+
+function roomBeside (path: string): number {
+  const { bavail, bsize } = statfsSync(dirname(path))
+  return bavail * bsize
+}
+
+/**
+ * A full disk must not keep the box from answering: what can be made again from the packs goes, and where even
+ * that is not enough, memory stands in. The cache makes room as soon as it is open; the next start scans again.
+ */
+function openWithoutRoom (path: string): { db: Database.Database, isNew: boolean } {
+  for (const suffix of ['', '-wal', '-shm', '.damaged']) rmSync(path + suffix, { force: true })
+  try {
+    return openAt(path)
+  } catch {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
+    return openAt(':memory:')
   }
 }
 

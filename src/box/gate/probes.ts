@@ -84,6 +84,8 @@ async function diskOf ({ factsFolder, stateFolder }: Places): Promise<Finding | 
     }
     await rm(file)
   } catch (error) {
+    // Another version would find it as full; the status page tells it.
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return undefined
     return { code: 'GATE_DISK_READ_ONLY', detail: (error as NodeJS.ErrnoException).code ?? '' }
   }
   return undefined

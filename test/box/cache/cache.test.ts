@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { Cache, type CacheEvents } from '#box/cache/cache.ts'
+import { skipWithoutMount, smallDisk } from '#test/fixtures/small-disk.ts'
 import { fill, readWhole } from '#test/fixtures/packed.ts'
 
 const LIMITS = { bytesMax: 1 << 30, ageSecondsMax: 3600, diskFreeBytesMin: 0 }
@@ -60,6 +61,27 @@ test('a damaged index is set aside and made again from the packs', async t => {
   t.same(cache.seriesOf(STUDY), ['2.25.1.1'])
   t.ok(existsSync(join(folder, 'index.sqlite.damaged')))
   await cache.close()
+})
+
+test('a disk that somebody else has filled: what is here is served, and the next start finds it too', { skip: skipWithoutMount }, async t => {
+  const disk = smallDisk(t, 4 << 20)
+  const folder = join(disk, 'cache')
+  await (await filled(folder, ['2.25.1.1', '2.25.1.2'])).close()
+  t.throws(() => { writeFileSync(join(disk, 'filled'), Buffer.alloc(8 << 20)) }, { code: 'ENOSPC' })
+  const read = async (): Promise<void> => {
+    const cache = await Cache.open({ folder, ...LIMITS })
+    t.same(cache.seriesOf(STUDY).sort(), ['2.25.1.1', '2.25.1.2'])
+    const pack = cache.pack(STUDY, '2.25.1.2')
+    using _held = pack.use()
+    t.equal((await readWhole(pack, pack.instances.get('2.25.1.2.1')!)).length, pack.instances.get('2.25.1.2.1')!.length)
+    await cache.close()
+  }
+  await read()
+  await read()
+  t.notOk(existsSync(join(folder, 'index.sqlite.damaged')), 'its index was not damaged')
+  rmSync(join(disk, 'filled'))
+  await read()
+  t.ok(existsSync(join(folder, 'index.sqlite')))
 })
 
 test('a pack that somebody deleted is forgotten, not promised', async t => {

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
 import { PLACES, probes, type Finding, type Places, type ServiceState } from '#box/gate/probes.ts'
 import { watch } from '#box/gate/watch.ts'
+import { smallDisk, skipWithoutMount } from '#test/fixtures/small-disk.ts'
 import { selfSigned, skipWithout, temporaryFolder, type Test } from '#test/fixtures/peer.ts'
 
 const skip = skipWithout('openssl')
@@ -57,6 +58,12 @@ test('each part that fails has its code', { skip }, async t => {
   t.same(codes(await judge(await site(t, { signer: health(500) }))), ['GATE_SIGNER_SILENT'])
   const readOnly = await judge({ ...await site(t), stateFolder: '/proc' })
   t.same(codes(readOnly), ['GATE_DISK_READ_ONLY'])
+})
+
+test('a full disk is no reason to go back to another version', { skip: skip || skipWithoutMount }, async t => {
+  const disk = smallDisk(t, 64 << 10)
+  t.throws(() => { writeFileSync(join(disk, 'filled'), Buffer.alloc(1 << 20)) }, { code: 'ENOSPC' })
+  t.same(await judge({ ...await site(t), stateFolder: disk }), [])
 })
 
 test('a signer that nobody has needed yet is not asked', { skip }, async t => {
