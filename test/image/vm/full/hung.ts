@@ -55,7 +55,7 @@ test('a full data partition, and a start with it', { timeout: 6 * LOADED_BOOT_SE
   await rearmed(box, '0.1.0')
   t.equal(box.machine.firmwareStarts, 2, 'it stays on')
   t.same(await failedUnits(box.probe), [], 'everything has started')
-  await box.probe.text('rm', '/var/lib/filled')
+  await box.probe.text('/bin/sh', '-c', 'rm /var/lib/filled; sync')
   await box.powerCut()
   await box.machine.start()
   await box.until(({ disk, gateway }) => disk.code === null && gateway.answering, LOADED_BOOT_SECONDS, 'box that serves again')
