@@ -270,9 +270,9 @@ def bootstrap(folder, version):
         subprocess.run(["autopoint", "--force"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     # Documentation isn't built: the variables that its rules would set are enough.
     for path in re.findall(r"^\s*(\S+)/Makefile$", configure, re.MULTILINE):
-        rules = os.path.join(folder, path, "Makefile.am")
-        if os.path.exists(rules) and "gtk-doc.make" in open(rules).read() and not os.path.exists(os.path.join(folder, path, "gtk-doc.make")):
-            with open(os.path.join(folder, path, "gtk-doc.make"), "w") as file:
+        makefile, rules = (os.path.join(folder, path, name) for name in ("Makefile.am", "gtk-doc.make"))
+        if os.path.exists(makefile) and "gtk-doc.make" in open(makefile).read() and not os.path.exists(rules):
+            with open(rules, "w") as file:
                 file.write("EXTRA_DIST =\nCLEANFILES =\n")
 
 
