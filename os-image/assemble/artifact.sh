@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# OUT/manifest and OUT/update.mender: the OTA artifact of our update module's type, signed. Its
-# signature has a random part, so two builds differ there and nowhere else. Two seconds.
+# OUT/manifest and OUT/update.mender: the OTA artifact of our update module's type, signed. Its signature
+# has a random part and its outer archive the time of the build; all that it holds is the same twice. Two seconds.
 #
 #   SOURCE_DATE_EPOCH=… os-image/assemble/artifact.sh OUT VERSION RELEASE
 set -euo pipefail
