@@ -25,8 +25,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   LYNIS: 'Debian 12\'s version is the one that was asked',
   'DEB-0280': 'there are no sessions: no PAM, no log-in',
   'DEB-0810': 'there is no package manager: an update replaces the whole system',
-  'DEB-0811': 'the same',
-  'DEB-0831': 'the same: an update starts the machine again',
+  'DEB-0811': 'there is no package manager: an update replaces the whole system',
+  'DEB-0831': 'an update replaces the whole system and starts the machine again',
   'DEB-0880': 'nobody can log in; the front limits what one caller may ask, and handshakes that fail',
   'BOOT-5180': 'systemd has no runlevels; what starts stands in one preset (00-drimbox.preset)',
   'BOOT-5264': 'the table of units above',
@@ -42,10 +42,10 @@ export const REASONS: Readonly<Record<string, string>> = {
   'LOGG-2138': 'journald reads the kernel\'s log',
   'LOGG-2146': 'journald bounds its own files',
   'ACCT-9622': 'no users whose work would be counted; each unit has its own bounds and figures',
-  'ACCT-9626': 'the same',
+  'ACCT-9626': 'no users whose work would be counted; each unit has its own bounds and figures',
   'ACCT-9628': 'nobody logs in, and no program comes that was not signed; what the services do is told in the journal',
   'CRYP-7902': 'two of the authorities of Debian\'s list have run out; they are Mozilla\'s to remove, and vouch for nothing any more',
-  'TOOL-5002': 'settings come signed, from a stick or the fleet server',
+  'TOOL-5002': 'settings come signed, on a stick; updates from the fleet server',
   'KRNL-6000': 'kernel.modules_disabled: a stick or a network card that appears needs its (signed) module',
   'HRDN-7230': 'each block of the root is proved by its hash, the data partition runs nothing'
 }
