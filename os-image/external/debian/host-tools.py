@@ -45,7 +45,7 @@ TOOLS = {
     "mkpasswd": "mkpasswd",
     "ninja": "ninja",
     "patchelf": "patchelf",
-    "pkgconf": "pkgconf",
+    "pkgconf": "",
     "python-flit-core": "",
     "python-installer": "",
     "python-jinja2": "",
@@ -75,21 +75,24 @@ MORE = {
         f"\tcp /usr/share/gettext/config.rpath {GETTEXT}/\n"
         f"\tcp /usr/share/gettext/po/* {GETTEXT}/po/\n"
     ),
-    "pkgconf": "\t$(HOST_PKGCONF_INSTALL_WRAPPER)\n\t$(HOST_PKGCONF_SHARED)\n",
+    "pkgconf": (
+        "\t$(INSTALL) -m 0755 -D package/pkgconf/pkgconf.sh $(HOST_DIR)/bin/pkgconf\n"
+        "\t$(HOST_PKGCONF_INSTALL_WRAPPER)\n\t$(HOST_PKGCONF_SHARED)\n"
+    ),
     "python3": "\tln -sfn python3 $(HOST_DIR)/bin/python\n",
 }
 # Folders on the target must not be given the build's root in front of them.
 # Buildroot patches its pkgconf for that; this machine's is asked without one.
-VARIABLES = """
+PKGCONF = """#!/bin/sh
 for word in "$@"; do
     case $word in
         --variable=g_ir_*|--variable=includedir|--variable=libdir) ;;
         --variable=mapdir|--variable=sdkdir) ;;
-        --variable=*) PKG_CONFIG_SYSROOT_DIR=/ ;;
+        --variable=*) export PKG_CONFIG_SYSROOT_DIR=/ ;;
     esac
 done
-
-PKG_CONFIG_LIBDIR="""
+exec /usr/bin/pkgconf "$@"
+"""
 HOOKS = (
     "POST_DOWNLOAD POST_EXTRACT PRE_PATCH POST_PATCH POST_RSYNC PRE_CONFIGURE"
     " POST_CONFIGURE PRE_BUILD POST_BUILD PRE_INSTALL POST_INSTALL"
@@ -140,12 +143,8 @@ def main():
             with open(path, "w") as file:
                 file.write(new)
         print(f"{package}: {'this machine' if count else 'no host package'}")
-    wrapper = os.path.join(buildroot, "package/pkgconf/pkg-config.in")
-    with open(wrapper) as file:
-        text = file.read()
-    if "for word" not in text:
-        with open(wrapper, "w") as file:
-            file.write(text.replace("\nPKG_CONFIG_LIBDIR=", VARIABLES, 1))
+    with open(os.path.join(buildroot, "package/pkgconf/pkgconf.sh"), "w") as file:
+        file.write(PKGCONF)
     # meson before 1.3 asks for "pkgconfig", later ones for "pkg-config".
     cross = os.path.join(buildroot, "support/misc/cross-compilation.conf.in")
     with open(cross) as file:

@@ -276,6 +276,17 @@ def bootstrap(folder, version):
                 file.write("EXTRA_DIST =\nCLEANFILES =\n")
 
 
+def too_new(folder):
+    """Whether a source asks for a later autoconf than this machine's, and brings its configure made."""
+    path = os.path.join(folder, "configure.ac")
+    if not os.path.exists(path) or not os.path.exists(os.path.join(folder, "configure")):
+        return False
+    with open(path) as file:
+        asked = re.search(r"^AC_PREREQ\(\[?(\d+)\.(\d+)", file.read(), re.MULTILINE)
+    has = re.search(r"(\d+)\.(\d+)", subprocess.check_output(["autoconf", "--version"], text=True))
+    return asked is not None and tuple(map(int, asked.groups())) > tuple(map(int, has.groups()))
+
+
 def replace(name, package, debian, archive, args):
     """Unpacks the nearest version of a package and says so to Buildroot."""
     other = DEBIAN_NAME.get(name, name)
@@ -310,6 +321,8 @@ def replace(name, package, debian, archive, args):
     if os.path.exists(os.path.join(to, "configure.ac")) and not os.path.exists(os.path.join(to, "configure")):
         lines += [f"{variable}_AUTORECONF = YES", f"HOST_{variable}_AUTORECONF = YES"]
         bootstrap(to, upstream(version))
+    if too_new(to):
+        lines += [f"override {variable}_AUTORECONF = NO"]
     return {"kind": "same-version" if same else "other-version", "debian": [other, version, suite],
             "unapplied": refused, "unknown options": unknown, "lines": lines}
 
