@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# OUT/manifest and OUT/update.mender: the OTA artifact of our update module's type, signed. Its signature
-# has a random part and its outer archive the time of the build; all that it holds is the same twice. Two seconds.
+# OUT/manifest and OUT/update.mender: the OTA artifact of our update module's type, signed. The same twice,
+# to the last bit. Two seconds.
 #
 #   SOURCE_DATE_EPOCH=… os-image/assemble/artifact.sh OUT VERSION RELEASE
 set -euo pipefail
@@ -19,9 +19,13 @@ sum() { sha256sum < "$out/$1" | cut -d' ' -f1; }
   echo "sha256_verity=$(sum root.verity)"
   echo "sha256_uki=$(sum uki.efi)"
 } > "$out/manifest"
+# Times and modes that its inner archive will tell.
+(cd "$out" && chmod 644 manifest root.erofs root.verity uki.efi && touch -d "@${SOURCE_DATE_EPOCH:?}" manifest root.erofs root.verity uki.efi)
 rm -f "$out/update.mender"
 # The root is compressed already. The order of the files is the order in which the module gets them.
-"$image/in-builder.sh" --bind="$out" --bind="$keys" --clock="${SOURCE_DATE_EPOCH:?}" -- sh -euc '
+"$image/in-builder.sh" --bind="$out" --keys="$keys" --bind="$image/assemble" --clock="$SOURCE_DATE_EPOCH" -- sh -euc '
   cd "$1"
   mender-artifact write module-image -T drimbox-image -t drimbox-x86-64 -n "drimbox-$3" --software-name rootfs-image --software-version "$3" \
-    --compression none -k "$2/artifact.key" -f manifest -f root.erofs -f root.verity -f uki.efi -o update.mender >/dev/null 2>&1' sh "$out" "$keys" "$version"
+    --compression none -f manifest -f root.erofs -f root.verity -f uki.efi -o unsigned.mender >/dev/null 2>&1
+  python3 "$4/sign-artifact.py" unsigned.mender "$2/artifact.key" update.mender
+  rm unsigned.mender' sh "$out" "$keys" "$version" "$image/assemble"

@@ -24,7 +24,7 @@ cp "$tree/usr/lib/os-release" "$out/os-release"
 
 rm -f "$out"/uki.efi "$out"/BOOTX64.EFI "$out"/systemd-bootx64.efi
 "$image/loader/build.sh" "$out/start.efi"
-"$image/in-builder.sh" --bind="$out" --bind="$keys" --clock="${SOURCE_DATE_EPOCH:?}" -- sh -euc '
+"$image/in-builder.sh" --bind="$out" --keys="$keys" --clock="${SOURCE_DATE_EPOCH:?}" -- sh -euc '
   out=$1 keys=$2 release=$3
   work=$out/uki.d; rm -rf "$work"; mkdir "$work"
   python3 - "$work/stub" <<END

@@ -14,7 +14,7 @@ UUID=7f3c9a52-0000-4000-8000-000000000002
 salt=$(printf 'drimbox-%s' "$version" | sha256sum | cut -c1-64)
 
 rm -f "$out"/root.verity "$out"/roothash*
-"$image/in-builder.sh" --bind="$out" --bind="$keys" -- sh -euc '
+"$image/in-builder.sh" --bind="$out" --keys="$keys" -- sh -euc '
   veritysetup format --salt="$3" --uuid="$4" --root-hash-file="$1/roothash" "$1/root.erofs" "$1/root.verity" >/dev/null
   openssl smime -sign -nocerts -noattr -binary -in "$1/roothash" -inkey "$2/db.key" -signer "$2/db.crt" -outform der -out "$1/roothash.p7s"
 ' sh "$out" "$keys" "$salt" "$UUID"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the test keys of this checkout in var/keys, each once, and never a second time: boxes that
-# were made with them would no longer boot or open their data. Production has the same names behind
-# PKCS#11. Prints the folder.
+# were made with them would no longer boot or open their data. Prints the folder.
+#
+# KEYS=FOLDER: makes nothing, takes that folder's; its private keys may lie in a token (token.sh).
 #
 #   PK, KEK, db     Secure Boot (RSA-2048: the size that every firmware takes); .auth to enrol them
 #   pcr             signs the PCR 11 policy inside each kernel image (RSA-2048)
@@ -11,8 +12,15 @@
 #   recovery        sealed recovery keys of the data partitions can be read with it (RSA-3072)
 #   OVMF_VARS.fd    firmware variables of a virtual machine, Secure Boot on, these keys alone
 set -euo pipefail
-case "${1:-}" in --help|-h) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in --help|-h) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 image=$(cd "$(dirname "$0")/.." && pwd)
+if [ -n "${KEYS:-}" ]; then
+  for name in db.key db.crt pcr.key pcr.pub artifact.key artifact.pub settings.pub recovery.pub fleet.crt; do
+    [ -s "$KEYS/$name" ] || { echo "keys: $name is missing in $KEYS" >&2; exit 1; }
+  done
+  cd "$KEYS" && pwd
+  exit 0
+fi
 keys=$image/../var/keys
 mkdir -p "$keys"; chmod 700 "$keys"; keys=$(cd "$keys" && pwd); cd "$keys"
 

@@ -1,7 +1,7 @@
 /** The same tree gives the same image, bit by bit, on another day and in another folder. */
 
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { createReadStream, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -9,7 +9,7 @@ import { osImage, skipWithoutBuilder } from '#test/fixtures/image-builder.ts'
 
 /** Any second will do: 2026-01-01. */
 const EPOCH = '1767225600'
-const COMPARED = ['root.erofs', 'root.verity', 'roothash', 'cmdline', 'initrd.zst', 'uki.efi', 'BOOTX64.EFI', 'systemd-bootx64.efi', 'esp.img', 'disk.img', 'manifest']
+const COMPARED = ['root.erofs', 'root.verity', 'roothash', 'cmdline', 'initrd.zst', 'uki.efi', 'BOOTX64.EFI', 'systemd-bootx64.efi', 'esp.img', 'disk.img', 'update.mender']
 
 test('an image assembled twice', { skip: skipWithoutBuilder(), timeout: 600_000 }, async t => {
   const folder = mkdtempSync(join(tmpdir(), 'drimbox-assemble-'))
@@ -20,7 +20,6 @@ test('an image assembled twice', { skip: skipWithoutBuilder(), timeout: 600_000 
   const first = await assemble('first', new Date('2026-03-01T10:00:00Z'), 'abc')
   const second = await assemble('second', new Date('2027-04-02T11:00:00Z'), 'cba')
   for (const name of COMPARED) t.equal(await digest(join(second, name)), await digest(join(first, name)), `${name} is the same`)
-  t.ok(statSync(join(first, 'update.mender')).size > statSync(join(first, 'uki.efi')).size, 'an OTA artifact too')
 
   const other = await assemble('other', new Date('2026-03-01T10:00:00Z'), 'abc', 'panic=11')
   t.not(await digest(join(other, 'uki.efi')), await digest(join(first, 'uki.efi')), 'another command line is another kernel image')
