@@ -62,6 +62,9 @@ ln -sfn ../usr/lib/os-release ./etc/os-release
 ln -sfn ../run/drimbox-network/resolv.conf ./etc/resolv.conf
 for over in "${overs[@]}"; do lay "$over"; done
 
+# Scripts for an interpreter that no image has.
+{ grep -rlIE '^#! ?/(usr/)?bin/(env )?(bash|perl|python3?)' usr/bin usr/sbin usr/lib etc || true; } | xargs -r rm -f
+
 # Now that all programs are in: libraries that none of them names (Debian's packages bring many).
 if [ -d ./usr/lib/x86_64-linux-gnu ]; then
   "$image/in-builder.sh" --bind="$tree" --bind="$image" -- python3 "$image/debian/unwanted-libraries.py" "$tree" > "$tree.unwanted"
@@ -91,7 +94,7 @@ done
 
 # They make what an appliance has no place for: log-in keys, shell profiles.
 rm -f ./usr/lib/tmpfiles.d/{provision,20-systemd-osc-context,20-systemd-shell-extra,home,debian,legacy,x11,tpm2-tss-fapi,20-systemd-ssh-generator}.conf
-if [ "$arch" = x64 ] && [ -x ./usr/bin/node ]; then "$image/transpiled.sh" "$tree"; fi
+if [ "$arch" = x64 ] && [ -x ./usr/bin/node ]; then "$image/compile-cache.sh" "$tree"; fi
 
 rm -rf ./var/* ./run/* ./tmp/*
 mkdir -p ./var/{cache,lib,log,tmp}

@@ -57,8 +57,7 @@ rm -rf usr/lib/{apt,dpkg,perl5,tmpfiles.d/*dpkg*,initramfs-tools,kernel,init,ter
 rm -f usr/lib/udev/hwdb.d/* usr/lib/udev/hwdb.bin etc/udev/hwdb.bin
 # A private key that Debian makes for nobody.
 rm -rf etc/ssl/private
-# Scripts for an interpreter that has left, and programs that nothing runs.
-{ grep -rlIE '^#! ?/(usr/)?bin/(env )?(bash|perl|python3?)' usr/bin usr/sbin usr/lib || true; } | xargs -r rm -f
+# Programs that nothing runs.
 words "$here/removed-files.txt" | while read -r pattern; do
   # shellcheck disable=SC2086
   rm -rf -- ./$pattern

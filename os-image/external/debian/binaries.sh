@@ -6,10 +6,10 @@
 set -euo pipefail
 case "${1:-}" in --help|-h|'') sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 PACKAGES=(
-  tpm2-tools tpm2-openssl libtss2-fapi1t64 libjson-c5
+  tpm2-tools tpm2-openssl
   nftables libnftables1 libnftnl11 libmnl0 libxtables12 libjansson4 libgmp10 libedit2 libbsd0 libmd0 libtinfo6
   libboost-log1.83.0 libboost-thread1.83.0 libboost-filesystem1.83.0
-  libicu76 liblmdb0 libarchive13t64 libyaml-cpp0.8 libdbus-1-3 libxml2 libnettle8t64 libbz2-1.0 liblz4-1 libzstd1 libacl1
+  libicu76 liblmdb0 libarchive13t64 libyaml-cpp0.8 libdbus-1-3 libxml2 libnettle8t64 libbz2-1.0 liblz4-1 libxxhash0 libzstd1 libacl1
 )
 mkdir -p "$1"
 cd "$1"

@@ -35,7 +35,7 @@ TOOLS = {
     "libcap": "",
     "libffi": "",
     "libgpg-error": "",
-    "libopenssl": "openssl",
+    "libopenssl": "openssl c_rehash",
     "libtool": "libtool libtoolize",
     "libxcrypt": "",
     "libzlib": "",
@@ -59,7 +59,7 @@ TOOLS = {
     "python-wheel": "",
     "python3": "python3",
     "rsync": "",
-    "systemd": "systemctl systemd-analyze",
+    "systemd": "systemctl systemd-analyze systemd-hwdb systemd-sysusers",
     "tar": "tar",
     "tzdata": "",
     "util-linux": "",
@@ -76,14 +76,21 @@ MORE = {
         f"\tcp /usr/share/gettext/po/* {GETTEXT}/po/\n"
     ),
     "pkgconf": (
-        "\t$(INSTALL) -m 0755 -D package/pkgconf/pkgconf.sh $(HOST_DIR)/bin/pkgconf\n"
+        "\t$(INSTALL) -m 0755 -D package/pkgconf/pkgconf $(HOST_DIR)/bin/pkgconf\n"
         "\t$(HOST_PKGCONF_INSTALL_WRAPPER)\n\t$(HOST_PKGCONF_SHARED)\n"
+    ),
+    "systemd": "\t$(INSTALL) -m 0755 -D package/systemd/systemd-tmpfiles $(HOST_DIR)/bin/systemd-tmpfiles\n",
+    "tzdata": (
+        "\t$(INSTALL) -d -m 0755 $(HOST_DIR)/share/zoneinfo\n"
+        "\tcp -RL /usr/share/zoneinfo/posix /usr/share/zoneinfo/*.tab $(HOST_DIR)/share/zoneinfo\n"
     ),
     "python3": "\tln -sfn python3 $(HOST_DIR)/bin/python\n",
 }
-# Folders on the target must not be given the build's root in front of them.
-# Buildroot patches its pkgconf for that; this machine's is asked without one.
-PKGCONF = """#!/bin/sh
+# Programs of this machine behind a script that stands between.
+SCRIPTS = {
+    # Folders on the target must not be given the build's root in front of them.
+    # Buildroot patches its pkgconf for that; this machine's is asked without one.
+    "pkgconf/pkgconf": """#!/bin/sh
 for word in "$@"; do
     case $word in
         --variable=g_ir_*|--variable=includedir|--variable=libdir) ;;
@@ -92,7 +99,15 @@ for word in "$@"; do
     esac
 done
 exec /usr/bin/pkgconf "$@"
-"""
+""",
+    # systemd before 256 doesn't know the mark `$`, which is for its --purge.
+    "systemd/systemd-tmpfiles": """#!/bin/sh
+case " $* " in
+    *" --cat-config "*) /usr/bin/systemd-tmpfiles "$@" | sed -E 's/^([A-Za-z][^[:space:]$]*)\\$/\\1/' ;;
+    *) exec /usr/bin/systemd-tmpfiles "$@" ;;
+esac
+""",
+}
 HOOKS = (
     "POST_DOWNLOAD POST_EXTRACT PRE_PATCH POST_PATCH POST_RSYNC PRE_CONFIGURE"
     " POST_CONFIGURE PRE_BUILD POST_BUILD PRE_INSTALL POST_INSTALL"
@@ -143,8 +158,9 @@ def main():
             with open(path, "w") as file:
                 file.write(new)
         print(f"{package}: {'this machine' if count else 'no host package'}")
-    with open(os.path.join(buildroot, "package/pkgconf/pkgconf.sh"), "w") as file:
-        file.write(PKGCONF)
+    for path, text in SCRIPTS.items():
+        with open(os.path.join(buildroot, "package", path), "w") as file:
+            file.write(text)
     # meson before 1.3 asks for "pkgconfig", later ones for "pkg-config".
     cross = os.path.join(buildroot, "support/misc/cross-compilation.conf.in")
     with open(cross) as file:

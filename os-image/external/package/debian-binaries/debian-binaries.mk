@@ -10,7 +10,7 @@ DEBIAN_BINARIES_VERSION = 13
 DEBIAN_BINARIES_SOURCE =
 DEBIAN_BINARIES_LICENSE = various
 DEBIAN_BINARIES_REDISTRIBUTE = NO
-DEBIAN_BINARIES_DEPENDENCIES = openssl tpm2-tss
+DEBIAN_BINARIES_DEPENDENCIES = libcurl openssl tpm2-tss
 
 define DEBIAN_BINARIES_INSTALL_TARGET_CMDS
 	rm -rf $(@D)/root
@@ -24,6 +24,8 @@ define DEBIAN_BINARIES_INSTALL_TARGET_CMDS
 		$(TARGET_DIR)/usr/lib/ossl-modules/tpm2.so
 	cp -a -n \
 		$(@D)/root/usr/lib/x86_64-linux-gnu/*.so.* $(TARGET_DIR)/usr/lib/
+	# What Debian's tpm2 calls the libcurl that is built here.
+	ln -sfn libcurl.so.4 $(TARGET_DIR)/usr/lib/libcurl-gnutls.so.4
 endef
 
 $(eval $(generic-package))

@@ -20,13 +20,14 @@ fact() {
   say "$1: $2${3:+ $3}${4:+ ($4)}"
 }
 
-# same A B: both are there, with the same content (the image has no cmp)
-same() { [ -f "$1" ] && [ -f "$2" ] && [ "$(sha256sum < "$1")" = "$(sha256sum < "$2")" ]; }
+# same A B: both are there, with the same text (the image has no cmp, and digests are slow to start)
+same() { [ -f "$1" ] && [ -f "$2" ] && [ "$(cat "$1")" = "$(cat "$2")" ]; }
 
-# put SOURCE TARGET [MODE]: copies it whole; true when the target is another than before
+# put SOURCE TARGET [MODE [OWNER]]: copies a text whole; true when the target is another than before
 put() {
   ! same "$1" "$2" || return 1
   cp "$1" "$2.new"
+  [ -z "${4:-}" ] || chown "$4" "$2.new"
   chmod "${3:-0644}" "$2.new"
   mv "$2.new" "$2"
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Lays beside the service what Node makes of its TypeScript when it strips the types, so that no start
-# has to do it again: 26 MB less in each process, and half of its start. Only that: compiled code, which
-# the same cache would hold, comes out differently each time, and the image has to come out the same.
+# Lays beside the service what Node makes of its TypeScript and of every module that it loads, types stripped and
+# code compiled, so that no start has to do it again: 12 MB less in each process, a third of its start.
 # What Node keeps is found by version, flags and user, so each program is started once as it is on the box.
+# V8 takes --predictable and --random-seed for no other flags, so that what is kept comes out the same twice;
+# what does not is left out.
 #
-#   os-image/transpiled.sh TREE
+#   os-image/compile-cache.sh TREE
 set -euo pipefail
-case "${1:-}" in --help|-h|'') sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in --help|-h|'') sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 tree=$(realpath "$1")
 service=/usr/lib/drimbox/service
 cache=$service/node_modules/.cache/node
@@ -26,7 +27,7 @@ fill() { # $1 folder inside the tree: every program, far enough to have loaded a
     fi
     install -d -m 0777 "$tree$1"
     # An option that none of them has ends it, after its imports.
-    chroot --userspec="$user:$user" "$tree" /usr/bin/env -i PATH=/usr/bin HOME=/ NODE_COMPILE_CACHE="$1" /usr/bin/node "${flags[@]}" "$service/src/$program" --only-to-be-transpiled > /dev/null 2>&1 || :
+    chroot --userspec="$user:$user" "$tree" /usr/bin/env -i PATH=/usr/bin HOME=/ NODE_COMPILE_CACHE="$1" /usr/bin/node --predictable --random-seed=1 "${flags[@]}" "$service/src/$program" --only-to-be-compiled > /dev/null 2>&1 || :
   done <<< "$PROGRAMS"
 }
 
@@ -40,5 +41,5 @@ rm -rf "$tree/tmp/second"
 chown -R 0:0 "$tree$cache"
 find "$tree$cache" -type d -exec chmod 0755 {} +
 find "$tree$cache" -type f -exec chmod 0644 {} +
-[ $kept -gt 0 ] || { echo 'transpiled: Node kept nothing' >&2; exit 1; }
-echo "transpiled: $kept modules, $(du -sh "$tree$cache" | cut -f1)" >&2
+[ $kept -gt 0 ] || { echo 'compile-cache: Node kept nothing' >&2; exit 1; }
+echo "compile-cache: $kept modules, $(du -sh "$tree$cache" | cut -f1)" >&2
