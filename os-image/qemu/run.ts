@@ -8,7 +8,7 @@
  * --fresh    as it leaves the factory: empty data partition, new TPM
  * --journal  an image whose journal appears on the serial port; its signed command line differs, so
  *            it is another image (var/image/journal, made when missing) and another machine
- * --once     ends after the first answer and prints how long that took
+ * --once     ends when the gateway answers and prints how long that took; fails with the status when it doesn't
  */
 
 import { spawnSync } from 'node:child_process'
@@ -69,15 +69,17 @@ const follow = setInterval(() => {
 }, 500)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void end(0) })
 
-try {
-  await machine.until(async () => (await machine.get('/status.json')).status > 0, Number(values.seconds), 'answer on 443')
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  await end(1)
+await machine.until(async () => (await machine.get('/status.json')).status > 0, Number(values.seconds), 'answer on 443').catch(failed)
+const first = await machine.get('/status.json')
+console.log(`${since()}: first answer, HTTP ${first.status} ${first.body.slice(0, 400)}`)
+if (values.once) {
+  await machine.until(async () => {
+    const { status, body } = await machine.get('/status.json')
+    return status === 200 && (JSON.parse(body) as { gateway: { answering: boolean } }).gateway.answering
+  }, Number(values.seconds), 'gateway that answers').catch(failed)
+  console.log(`${since()}: the gateway answers`)
+  await end(0)
 }
-const { status, body } = await machine.get('/status.json')
-console.log(`${since()}: first answer, HTTP ${status} ${body.slice(0, 400)}`)
-if (values.once) await end(0)
 console.log(`
   status page   https://127.0.0.1:${httpsPort}/status
   DICOMweb      https://127.0.0.1:${httpsPort}/dicom-web/studies
@@ -88,4 +90,10 @@ async function end (code: number): Promise<never> {
   clearInterval(follow)
   await machine.close()
   process.exit(code)
+}
+
+async function failed (error: unknown): Promise<never> {
+  console.error(error instanceof Error ? error.message : error)
+  console.error((await machine.get('/status.json')).body)
+  return await end(1)
 }

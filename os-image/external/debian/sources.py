@@ -27,6 +27,7 @@ import urllib.request
 DEBIAN_NAME = {
     "haproxy-lts": "haproxy",
     "kmod": "kmod",
+    "devmapper-udev": "lvm2",
     "libapparmor": "apparmor",
     "libargon2": "argon2",
     "libcap": "libcap2",
