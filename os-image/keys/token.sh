@@ -10,7 +10,7 @@
 #   MODULE  its PKCS#11 library, as the builder sees it (a package more: os-image/debian/builder-packages.txt)
 #
 # References are files that the PKCS#11 provider of OpenSSL takes for private keys, so that every tool of the
-# assembly does. Source: RFC 7512 (URIs); pkcs11-provider, HOWTO.md ("Specifying keys").
+# assembly does. Source: RFC 7512 (URIs); provider-pkcs11(7), pkcs11-module-encode-provider-uri-to-pem.
 set -euo pipefail
 case "${1:-}" in --help|-h|'') sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 image=$(cd "$(dirname "$0")/.." && pwd)

@@ -61,7 +61,9 @@ export class FleetDesk {
    */
   async accept (seconds: number): Promise<string> {
     const { desk } = this.#fleet
-    const device = await soon(() => desk.devices()[0], seconds, 'no device has asked to be let in')
+    const since = Date.now()
+    // A machine put back to an earlier day asks with another key than the one that was let in.
+    const device = await soon(() => desk.devices().find(({ keys }) => keys.some(({ standing, seenAt }) => standing === 'pending' || seenAt >= since)), seconds, 'no device has asked to be let in')
     if (device.keys.some(({ standing }) => standing === 'pending')) desk.accept(device.id)
     return device.id
   }

@@ -277,6 +277,19 @@ def bootstrap(folder, version):
                 file.write("EXTRA_DIST =\nCLEANFILES =\n")
 
 
+def without_documents(folder):
+    """Debian leaves documents out that aren't free; their Makefile is still asked for."""
+    path = os.path.join(folder, "configure.ac")
+    if os.path.exists(path) and not os.path.exists(os.path.join(folder, "doc")):
+        with open(path) as file:
+            asked = re.search(r"\bdoc/Makefile\b", file.read())
+        if asked:
+            os.mkdir(os.path.join(folder, "doc"))
+            for name in ("Makefile.am", "Makefile.in"):
+                with open(os.path.join(folder, "doc", name), "w") as file:
+                    file.write("all install:\n" if name == "Makefile.in" else "")
+
+
 def too_new(folder):
     """Whether a source asks for a later autoconf than this machine's, and brings its configure made."""
     path = os.path.join(folder, "configure.ac")
@@ -322,6 +335,7 @@ def replace(name, package, debian, archive, args):
     if os.path.exists(os.path.join(to, "configure.ac")) and not os.path.exists(os.path.join(to, "configure")):
         lines += [f"{variable}_AUTORECONF = YES", f"HOST_{variable}_AUTORECONF = YES"]
         bootstrap(to, upstream(version))
+    without_documents(to)
     if too_new(to):
         lines += [f"override {variable}_AUTORECONF = NO"]
     return {"kind": "same-version" if same else "other-version", "debian": [other, version, suite],
