@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make image`: the image by Buildroot, from sources. Hours the first time with everything from
-# upstream, three quarters of an hour with SOURCES=debian and REDUCED=1.
+# upstream, an hour with SOURCES=debian and REDUCED=1.
 #
 #   [BOARD=x86-64|arm64] [SOURCES=upstream|debian] [REDUCED=1] [BUILDROOT=archive] os-image/buildroot.sh [TARGET…]
 #

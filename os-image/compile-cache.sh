@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Lays beside the service what Node makes of its TypeScript and of every module that it loads, types stripped and
-# code compiled, so that no start has to do it again: 12 MB less in each process, a third of its start.
+# code compiled, so that no start has to do it again. Of the gateway on a desk: 12 MB less, and a third of its
+# start; a fifth of what is left when types alone are stripped.
 # What Node keeps is found by version, flags and user, so each program is started once as it is on the box.
 # V8 takes --predictable and --random-seed for no other flags, so that what is kept comes out the same twice;
 # what does not is left out.
 #
 #   os-image/compile-cache.sh TREE
 set -euo pipefail
-case "${1:-}" in --help|-h|'') sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in --help|-h|'') sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 tree=$(realpath "$1")
 service=/usr/lib/drimbox/service
 cache=$service/node_modules/.cache/node

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one command inside the builder chroot (os-image/debian/builder.sh), as root.
 #
-#   os-image/in-builder.sh [--bind=PATH]… [--clock=EPOCH] [--network] -- COMMAND [ARGUMENT]…
+#   os-image/in-builder.sh [--bind=PATH]… [--keys=FOLDER] [--clock=EPOCH] [--network] -- COMMAND [ARGUMENT]…
 #
 #   --bind=PATH    a folder or file of this machine, seen inside under the same path
 #   --clock=EPOCH  the clock stands still at these seconds since 1970, and SOURCE_DATE_EPOCH is set:

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
-import { machine } from '#test/fixtures/appliance.ts'
+import { machine, ROOTFS } from '#test/fixtures/appliance.ts'
 import { freePort, skipWithout, tool, type Test } from '#test/fixtures/peer.ts'
 
 const skip = skipWithout('chronyd', 'chronyc', 'dash', 'mawk') || (process.getuid?.() !== 0 ? 'needs root' : false)
@@ -43,4 +43,12 @@ test('whether the clock follows a server, for the status page', { skip, timeout:
   const { state, code, detail } = look(10)
   t.same([state, code], ['synchronised', null], 'a server that comes up meanwhile is waited for')
   t.ok(Math.abs(Number(detail)) < 2, detail ?? '')
+})
+
+test('chrony takes its settings, and listens where it is asked', { skip }, t => {
+  const settings = execFileSync(tool('chronyd')!, ['-p', '-f', join(ROOTFS, 'etc/chrony/chrony.conf')], { encoding: 'utf8' })
+  const [, asked] = /^SOCKET=\$\{DRIMBOX_TIME_SOCKET:-(.+)\}$/m.exec(readFileSync(join(ROOTFS, 'usr/lib/drimbox/time'), 'utf8')) ?? []
+  const [, user] = /^User=(.+)$/m.exec(readFileSync(join(ROOTFS, 'usr/lib/systemd/system/chrony.service'), 'utf8')) ?? []
+  t.same(settings.split('\n').filter(line => /^(user|bindcmdaddress) /.test(line)), [`user ${user}`, `bindcmdaddress ${asked}`])
+  t.end()
 })

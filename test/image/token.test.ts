@@ -1,7 +1,7 @@
 /** An image signed with keys that never leave a token: SoftHSM, made and asked inside the builder. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -17,7 +17,7 @@ test('an image signed by a token', { skip: skipWithoutBuilder(), timeout: 600_00
   const [keys, out, tree] = [join(folder, 'keys'), join(folder, 'out'), join(folder, 'tree')]
   for (const one of [keys, join(keys, 'tokens'), out, join(tree, 'usr/lib')]) mkdirSync(one, { recursive: true })
   writeFileSync(join(keys, 'softhsm2.conf'), `directories.tokendir = ${join(keys, 'tokens')}\n`)
-  writeFileSync(join(keys, 'pin'), '5678')
+  writeFileSync(join(keys, 'pin'), '5678\n')
   const inside = async (...command: string[]) => await osImage('in-builder.sh', [`--keys=${keys}`, `--bind=${out}`, '--', ...command])
   const kernel = await osImage('debian/kernel.sh', [])
   t.equal(kernel.code, 0, kernel.error)
@@ -56,7 +56,8 @@ test('an image signed by a token', { skip: skipWithoutBuilder(), timeout: 600_00
 
   // grep ends with 1 when it finds nothing.
   t.equal(spawnSync('grep', ['-rl', 'PRIVATE KEY', keys, out], { encoding: 'utf8' }).status, 1, 'no private key has left it')
-  writeFileSync(join(keys, 'pin'), '0000')
-  chmodSync(join(keys, 'pin'), 0o600)
-  t.not((await osImage('assemble.sh', assembly, { SOURCE_DATE_EPOCH: EPOCH, KEYS: keys })).code, 0, 'a wrong PIN signs nothing')
+  writeFileSync(join(keys, 'pin'), '0000\n')
+  t.not((await osImage('assemble.sh', assembly, { SOURCE_DATE_EPOCH: EPOCH, KEYS: keys })).code, 0, 'a wrong PIN is refused')
+  // openssl opens what it would write before it asks the token.
+  t.equal(statSync(join(out, 'roothash.p7s')).size, 0, 'and signs nothing')
 })

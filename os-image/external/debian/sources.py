@@ -254,10 +254,15 @@ def main():
     return 0
 
 
+def configure_of(folder):
+    """A source's configure.ac; nothing where it has none."""
+    path = os.path.join(folder, "configure.ac")
+    return text_of(path) if os.path.exists(path) else ""
+
+
 def bootstrap(folder, version):
     """Lays there what a release's tarball has and Buildroot's autoreconf does not bring."""
-    with open(os.path.join(folder, "configure.ac")) as file:
-        configure = file.read()
+    configure = configure_of(folder)
     # tpm2-tss: its lists of files, and a version that it asks git for.
     script = os.path.join(folder, "bootstrap")
     if os.path.exists(script) and "AUTORECONF:-" in open(script).read():
@@ -279,26 +284,21 @@ def bootstrap(folder, version):
 
 def without_documents(folder):
     """Debian leaves documents out that aren't free; their Makefile is still asked for."""
-    path = os.path.join(folder, "configure.ac")
-    if os.path.exists(path) and not os.path.exists(os.path.join(folder, "doc")):
-        with open(path) as file:
-            asked = re.search(r"\bdoc/Makefile\b", file.read())
-        if asked:
-            os.mkdir(os.path.join(folder, "doc"))
-            for name in ("Makefile.am", "Makefile.in"):
-                with open(os.path.join(folder, "doc", name), "w") as file:
-                    file.write("all install:\n" if name == "Makefile.in" else "")
+    documents = os.path.join(folder, "doc")
+    if re.search(r"\bdoc/Makefile\b", configure_of(folder)) and not os.path.exists(documents):
+        os.mkdir(documents)
+        for name, text in (("Makefile.am", ""), ("Makefile.in", "all install:\n")):
+            with open(os.path.join(documents, name), "w") as file:
+                file.write(text)
 
 
 def too_new(folder):
     """Whether a source asks for a later autoconf than this machine's, and brings its configure made."""
-    path = os.path.join(folder, "configure.ac")
-    if not os.path.exists(path) or not os.path.exists(os.path.join(folder, "configure")):
+    asked = re.search(r"^AC_PREREQ\(\[?(\d+)\.(\d+)", configure_of(folder), re.MULTILINE)
+    if asked is None or not os.path.exists(os.path.join(folder, "configure")):
         return False
-    with open(path) as file:
-        asked = re.search(r"^AC_PREREQ\(\[?(\d+)\.(\d+)", file.read(), re.MULTILINE)
     has = re.search(r"(\d+)\.(\d+)", subprocess.check_output(["autoconf", "--version"], text=True))
-    return asked is not None and tuple(map(int, asked.groups())) > tuple(map(int, has.groups()))
+    return tuple(map(int, asked.groups())) > tuple(map(int, has.groups()))
 
 
 def replace(name, package, debian, archive, args):

@@ -4,9 +4,10 @@
 #
 ################################################################################
 
-DEVMAPPER_UDEV_VERSION = 2.03.31
-DEVMAPPER_UDEV_SOURCE = LVM2.$(DEVMAPPER_UDEV_VERSION).tgz
-DEVMAPPER_UDEV_SITE = https://sourceware.org/ftp/lvm2
+# It replaces that one's library: the same version, always.
+DEVMAPPER_UDEV_VERSION = $(LVM2_VERSION)
+DEVMAPPER_UDEV_SOURCE = $(LVM2_SOURCE)
+DEVMAPPER_UDEV_SITE = $(LVM2_SITE)
 DEVMAPPER_UDEV_DL_SUBDIR = lvm2
 DEVMAPPER_UDEV_LICENSE = GPL-2.0, LGPL-2.1
 DEVMAPPER_UDEV_LICENSE_FILES = COPYING COPYING.LIB
