@@ -16,6 +16,7 @@ import type { DeploymentStory } from '#fleet/desk.ts'
 import { openFleet, type Fleet } from '#fleet/fleet.ts'
 import type { State } from '#fleet/mender/states.ts'
 import type { DeploymentEvent } from '#fleet/store/deployments.ts'
+import type { KeyRow } from '#fleet/store/devices.ts'
 import { HOST_SEEN_BY_GUEST } from './stick.ts'
 
 export interface FleetDeskOptions {
@@ -54,7 +55,7 @@ export class FleetDesk {
   }
 
   /**
-   * Lets in the one device that asks.
+   * Lets in the device that waits, or that asks from now on.
    *
    * @returns its id
    * @throws when none has asked within `seconds`
@@ -62,8 +63,9 @@ export class FleetDesk {
   async accept (seconds: number): Promise<string> {
     const { desk } = this.#fleet
     const since = Date.now()
-    // A machine put back to an earlier day asks with another key than the one that was let in.
-    const device = await soon(() => desk.devices().find(({ keys }) => keys.some(({ standing, seenAt }) => standing === 'pending' || seenAt >= since)), seconds, 'no device has asked to be let in')
+    // A machine put back to an earlier day makes another key: the one that was let in says nothing yet.
+    const asks = ({ standing, seenAt }: KeyRow) => standing === 'pending' || seenAt > since
+    const device = await soon(() => desk.devices().find(({ keys }) => keys.some(asks)), seconds, 'no device has asked to be let in')
     if (device.keys.some(({ standing }) => standing === 'pending')) desk.accept(device.id)
     return device.id
   }
