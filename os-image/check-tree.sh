@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Refuses a root tree that breaks a rule of the appliance, naming every finding at once:
 #   a program or library whose shared library is missing; a script whose interpreter is missing;
-#   a unit that starts a missing program; set-uid files; files that everyone may write;
+#   a unit that starts a missing program; a user or group that a unit, udev or tmpfiles names and nobody
+#   has made; set-uid files; files that everyone may write;
 #   a shell for people, a package manager, an interpreter other than Node.
 #
 #   os-image/check-tree.sh DIR
 set -euo pipefail
-case "${1:-}" in --help|-h|'') sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in --help|-h|'') sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 image=$(cd "$(dirname "$0")" && pwd)
 tree=$(realpath "$1"); [ -d "$tree/usr" ] || { echo "check-tree: $1 is no root tree" >&2; exit 2; }
 found=$(mktemp); trap 'rm -f "$found"' EXIT
@@ -57,6 +58,23 @@ find etc/systemd/system usr/lib/systemd/system -path '*.wants/*' -name '*.servic
     resolve "$program" || echo "program missing: $program, started by $(basename "$wanted")" >> "$found"
   done
 done
+
+# A rule of udev or tmpfiles with such a name is left out at each start, and a unit does not start.
+names() { # KEYS-OF-UNITS KEY-OF-UDEV COLUMN-OF-TMPFILES: lines of FILE NAME
+  find {etc,usr/lib}/systemd/system -type f \( -name '*.service' -o -name '*.socket' -o -path '*.d/*.conf' \) -exec \
+    awk -F'[= ]' -v keys="^($1)\$" '$1 ~ keys { for (i = 2; i <= NF; i++) print FILENAME, $i }' {} +
+  find {etc,usr/lib}/udev/rules.d -name '*.rules' -exec grep -HoE "$2:?=\"[^\"]+\"" {} + | sed -E 's/:.*"(.+)"$/ \1/'
+  find {etc,usr/lib}/tmpfiles.d -name '*.conf' -exec awk -v column="$3" '!/^[ \t]*(#|$)/ && NF >= column { print FILENAME, $column }' {} +
+}
+missing() { # FILE WHAT
+  sort -u | while read -r file name; do
+    case $name in *%*|-|[0-9]*) ;; *) grep -qs "^$name:" "$1" || echo "no such $2: $name, named by $file" ;; esac
+  done
+}
+{
+  names 'User|SocketUser' OWNER 4 | missing etc/passwd user
+  names 'Group|SocketGroup|SupplementaryGroups' GROUP 5 | missing etc/group group
+} 2>/dev/null >> "$found" || true
 
 if [ -s "$found" ]; then
   echo "check-tree: the tree is refused:" >&2

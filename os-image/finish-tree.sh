@@ -70,8 +70,9 @@ if [ -d ./usr/lib/x86_64-linux-gnu ]; then
   "$image/in-builder.sh" --bind="$tree" --bind="$image" -- python3 "$image/debian/unwanted-libraries.py" "$tree" > "$tree.unwanted"
 fi
 
-# Users from nothing but sysusers.d, so that a package more or less moves no number.
+# Users from nothing but our sysusers.d, so that a package more or less moves no number, and none comes along.
 rm -f ./etc/{passwd,group,shadow,gshadow}{,-}
+find ./usr/lib/sysusers.d ./etc/sysusers.d -mindepth 1 ! -name 00-drimbox.conf -delete 2>/dev/null || true
 "$image/in-builder.sh" --bind="$tree" -- sh -euc '
   systemd-sysusers --root="$1" 2>/dev/null
   cd "$1"
@@ -88,7 +89,7 @@ rm -f ./etc/{passwd,group,shadow,gshadow}{,-}
 for unit in getty@.service serial-getty@.service console-getty.service container-getty@.service autovt@.service debug-shell.service \
   systemd-firstboot.service systemd-sysusers.service systemd-homed.service systemd-machine-id-commit.service \
   systemd-update-done.service systemd-hwdb-update.service systemd-boot-update.service systemd-boot-random-seed.service ldconfig.service \
-  e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-confext.service systemd-sysext.service systemd-bsod.service; do
+  fstrim.timer systemd-confext.service systemd-sysext.service systemd-bsod.service; do
   if [ -e "./usr/lib/systemd/system/$unit" ]; then ln -sfn /dev/null "./etc/systemd/system/$unit"; fi
 done
 

@@ -61,7 +61,7 @@ test('the preset names all that is installable, and nothing else starts', t => {
 test('users have fixed numbers, and every user and group of a unit is one of them', t => {
   const text = readFileSync(join(ROOTFS, 'usr/lib/sysusers.d/00-drimbox.conf'), 'utf8')
   const numbers = new Map([...text.matchAll(/^g\s+(\S+)\s+(\d+)\s/gm)].map(([, name, number]) => [name!, number!]))
-  for (const [, name, uid, gid] of text.matchAll(/^u\s+(\S+)\s+(\d+):(\d+)\s/gm)) {
+  for (const [, name, uid, gid] of text.matchAll(/^u\s+(\S+)\s+(9\d\d):(\d+)\s/gm)) {
     t.equal(uid, numbers.get(name!), name)
     t.equal(gid, uid, name)
   }
@@ -72,6 +72,8 @@ test('users have fixed numbers, and every user and group of a unit is one of the
       for (const name of value.split(' ')) t.ok(numbers.has(name), `${unit}: ${name}`)
     }
   }
+  const [, bus] = /<user>(.+)<\/user>/.exec(readFileSync(join(ROOTFS, 'etc/dbus-1/system-local.conf'), 'utf8'))!
+  t.ok(numbers.has(bus!), 'the bus has a user of its own')
   const firewall = readFileSync(join(ROOTFS, 'etc/nftables.conf'), 'utf8')
   t.same(new Set([...firewall.matchAll(/meta skuid (\d+)/g)].map(([, uid]) => uid)), new Set(['0', numbers.get('drimbox'), numbers.get('_chrony')]))
   t.end()
