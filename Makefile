@@ -84,7 +84,7 @@ image: ready ## The image by Buildroot (BOARD=x86-64|arm64, SOURCES=upstream|deb
 buildroot-check: ready ## The Buildroot recipe without building it: symbols, digests, style, bill of materials; a minute
 	os-image/external/check.sh
 
-test-buildroot: peers ## The reduced set out of Debian's source packages, from nothing, and boots it; an hour, root
+test-buildroot: peers ## The reduced set out of Debian's source packages, from nothing, and boots it; an hour and a half, root
 	SOURCES=debian REDUCED=1 os-image/buildroot.sh
 	node os-image/qemu/run.ts --image=var/image/buildroot-x86-64 --fresh --once --https-port=9443 --dimse-port=21112
 
@@ -101,8 +101,8 @@ pages: ready ## The conformance statement, the OpenAPI document and the table of
 	node scripts/openapi.ts
 	node test/faults/page.ts
 
-hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, CMDLINE=, CHECKER= and LYNIS= for what needs an image
-	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER)) $(if $(LYNIS),--lynis=$(LYNIS))
+hardening: ready ## docs/hardening.md: how far everything is closed; TREE=, KERNEL=, OWN_KERNEL=, CMDLINE=, CHECKER= and LYNIS= for what needs an image
+	node scripts/hardening.ts $(if $(TREE),--tree=$(TREE)) $(if $(KERNEL),--kernel=$(KERNEL)) $(if $(OWN_KERNEL),--own-kernel=$(OWN_KERNEL)) $(if $(CMDLINE),--cmdline=$(CMDLINE)) $(if $(CHECKER),--checker=$(CHECKER)) $(if $(LYNIS),--lynis=$(LYNIS))
 
 ##@ Set-up (the others do it by themselves)
 ready:

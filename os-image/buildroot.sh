@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make image`: the image by Buildroot, from sources. Hours the first time with everything from
-# upstream, an hour with SOURCES=debian and REDUCED=1.
+# upstream, an hour and a half with SOURCES=debian and REDUCED=1.
 #
 #   [BOARD=x86-64|arm64] [SOURCES=upstream|debian] [REDUCED=1] [BUILDROOT=archive] os-image/buildroot.sh [TARGET…]
 #
@@ -8,7 +8,7 @@
 #   SOURCES=debian    x86-64 alone: where nothing but Debian's archive can be reached. Sources come from
 #                     Debian's source packages, the compiler from its gcc and glibc, build tools from this
 #                     machine (os-image/external/debian). A stand-in for tests, never a release.
-#   REDUCED=1         with SOURCES=debian: Debian's kernel, and binaries of what has no source there
+#   REDUCED=1         with SOURCES=debian: Debian's binaries of what has no source there
 #   TARGET…           of Buildroot's make instead of the image: show-info, legal-info, systemd …
 #
 # Folders: var/buildroot/<board>-<sources> is Buildroot's output; the image is in var/image/buildroot-<board>.

@@ -93,6 +93,9 @@ for unit in getty@.service serial-getty@.service console-getty.service container
   if [ -e "./usr/lib/systemd/system/$unit" ]; then ln -sfn /dev/null "./etc/systemd/system/$unit"; fi
 done
 
+# A kernel with everything built in has nothing to load.
+if [ ! -d ./usr/lib/modules ]; then rm -rf ./usr/lib/modules-load.d; fi
+
 # They make what an appliance has no place for: log-in keys, shell profiles.
 rm -f ./usr/lib/tmpfiles.d/{provision,20-systemd-osc-context,20-systemd-shell-extra,home,debian,legacy,x11,tpm2-tss-fapi,20-systemd-ssh-generator}.conf
 if [ "$arch" = x64 ] && [ -x ./usr/bin/node ]; then "$image/compile-cache.sh" "$tree"; fi

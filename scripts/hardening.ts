@@ -1,7 +1,7 @@
 /**
  * Writes docs/hardening.md: how far everything is closed, in figures, and why not further.
  *
- *     node scripts/hardening.ts [--tree=var/image/quick.tree] [--kernel=CONFIG] [--cmdline=FILE] [--checker=PROGRAM] [--lynis=REPORT] [--out=docs/hardening.md]
+ *     node scripts/hardening.ts [--tree=var/image/quick.tree] [--kernel=CONFIG] [--own-kernel=CONFIG] [--cmdline=FILE] [--checker=PROGRAM] [--lynis=REPORT] [--out=docs/hardening.md]
  *
  * Without a root tree the units of the repository are judged by this machine's systemd; with one, by the
  * builder's, as they are in the image. kernel-hardening-checker (a13xp0p0v, GPL-3.0) runs beside the
@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ANSSI, OTHERWISE } from './hardening/anssi.ts'
-import { explained, type Deviation } from './hardening/deviations.ts'
+import { DEBIAN, OWN, explained, type Deviation, type Reason } from './hardening/deviations.ts'
 import { REASONS, findingsOf, indexOf, unexplained } from './hardening/lynis.ts'
 
 const project = join(import.meta.dirname, '..')
@@ -25,6 +25,7 @@ const { values } = parseArgs({
   options: {
     tree: { type: 'string' },
     kernel: { type: 'string' },
+    'own-kernel': { type: 'string' },
     cmdline: { type: 'string' },
     checker: { type: 'string', default: process.env.KERNEL_HARDENING_CHECKER },
     lynis: { type: 'string' },
@@ -61,7 +62,8 @@ const page = [
   '',
   ...exposures(),
   ...sysctls(),
-  ...section('kernel', kernel),
+  ...section('kernel', () => kernel('Debian\'s kernel', values.kernel, DEBIAN)),
+  ...section('own-kernel', () => kernel('Our own kernel', values['own-kernel'], OWN)),
   ...section('tree', tree),
   ...section('lynis', lynis),
   '## Who is root',
@@ -153,22 +155,22 @@ function ourSysctls (): Map<string, string> {
   return new Map([...text.matchAll(/^([a-z][\w./-]*)\s*=\s*(.*?)\s*$/gm)].map(([, key, value]) => [key!, value!]))
 }
 
-function kernel (): string[] | undefined {
-  if (values.checker === undefined || values.kernel === undefined || values.cmdline === undefined) return undefined
+function kernel (title: string, config: string | undefined, reasons: readonly Reason[]): string[] | undefined {
+  if (values.checker === undefined || config === undefined || values.cmdline === undefined) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'drimbox-hardening-'))
   const file = join(folder, 'sysctl')
   writeFileSync(file, [...ourSysctls()].map(([key, value]) => `${key} = ${value}\n`).join(''))
-  const { stdout, stderr } = spawnSync(values.checker, ['-m', 'json', '-c', values.kernel, '-l', values.cmdline, '-s', file], { encoding: 'utf8', maxBuffer: 1 << 26 })
+  const { stdout, stderr } = spawnSync(values.checker, ['-m', 'json', '-c', config, '-l', values.cmdline, '-s', file], { encoding: 'utf8', maxBuffer: 1 << 26 })
   rmSync(folder, { recursive: true })
   const start = stdout.indexOf('[{')
   if (start < 0) throw new Error(`${values.checker}: ${stdout}${stderr}`)
   const checks = JSON.parse(stdout.slice(start)) as { option_name: string, type: string, desired_val: string, check_result: string, check_result_bool: boolean }[]
   const deviations: Deviation[] = checks.filter(({ check_result_bool: good }) => !good).map(({ option_name: name, type, desired_val: wanted, check_result: result }) => ({ name, type, wanted, found: /"(.*)"/.exec(result)?.[1] ?? result }))
-  const { families, unexplained } = explained(deviations)
+  const { families, unexplained } = explained(deviations, reasons)
   for (const { name, wanted, found } of unexplained) slips.push(`${name}: ${found}, wanted ${wanted}, and no reason (scripts/hardening/deviations.ts)`)
   return [
-    '## Kernel', '',
-    `kernel-hardening-checker (KSPP, grsecurity, CLIP OS, GrapheneOS and its own) on ${values.kernel.replace(/.*\//, '')}, our command line and our sysctls:`,
+    `## ${title}`, '',
+    `kernel-hardening-checker (KSPP, grsecurity, CLIP OS, GrapheneOS and its own) on ${config.replace(/.*\//, '')}, our command line and our sysctls:`,
     `${checks.length - deviations.length} of ${checks.length} as it wishes. The others, by reason:`, '',
     ...families.flatMap(({ why, names }) => [`- ${why}`, `  ${names.map(name => `\`${name}\``).join(', ')}.`]), ''
   ]

@@ -13,7 +13,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Machine } from './machine.ts'
 
@@ -39,7 +39,7 @@ if (values.help) {
 /** What makes a boot readable: each line of the journal. */
 const TALKATIVE = 'loglevel=6 systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info'
 
-const image = join(project, values.image ?? (values.journal ? 'var/image/journal' : 'var/image/quick'))
+const image = resolve(project, values.image ?? (values.journal ? 'var/image/journal' : 'var/image/quick'))
 if (!existsSync(join(image, 'disk.img'))) {
   const build = spawnSync(process.execPath, [join(project, 'os-image/build.ts'), `--out=${image}`, ...values.journal ? [`--cmdline=${TALKATIVE}`] : []], { stdio: 'inherit' })
   if (build.status !== 0) process.exit(1)

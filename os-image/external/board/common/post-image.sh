@@ -2,8 +2,8 @@
 # Makes the image of what Buildroot built, by the same programs as the Debian tree: finish-tree.sh lays
 # the appliance over it, assemble.sh makes file system, hash tree, signed kernel image and disk of it.
 #
-# Buildroot calls it with its images folder, then BR2_ROOTFS_POST_SCRIPT_ARGS: the board, and perhaps
-# the words that os-image/external/debian/reduced.config adds. From os-image/buildroot.sh:
+# Buildroot calls it with its images folder, then BR2_ROOTFS_POST_SCRIPT_ARGS: the board, and `with-mender`
+# where the recipe builds no client (os-image/external/debian/reduced.config). From os-image/buildroot.sh:
 #   DRIMBOX_VERSION (0.1.0), DRIMBOX_RELEASE (1), DRIMBOX_OUT (var/image/buildroot-<board>),
 #   DRIMBOX_SBOM (what goes into the bill of materials, options of scripts/sbom.ts)
 set -euo pipefail
@@ -15,8 +15,6 @@ export PATH=$project/node_modules/.bin:/usr/sbin:/usr/bin:/sbin:/bin
 # Buildroot's make and its flags are no business of what follows.
 unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES O
 
-reduced=${board#x86-64}
-board=${board%-debian-kernel}
 case $board in x86-64) arch=x64 ;; arm64) arch=arm64 ;; *) echo "post-image: no board $board" >&2; exit 2 ;; esac
 out=${DRIMBOX_OUT:-$project/var/image/buildroot-$board}
 tree=$out.tree
@@ -25,22 +23,16 @@ mkdir -p "$tree" "$out"
 tar -x -f "$images/rootfs.tar" -C "$tree"
 
 finish=(--tree="$tree" --version="$version" --release="$release" --arch="$arch" --without-node)
-if [ -n "$reduced" ] && [ "$board" = x86-64 ]; then
-  # Debian's kernel with its modules, Mender's client as built for Debian 13.
-  kernel=$("$image/debian/kernel.sh" | tail -n1)
-  "$image/external/debian/modules.sh" "$kernel" "$tree"
-  finish+=(--mender="$("$image/mender/build.sh" | tail -n1)")
-else
-  # Our kernel: everything is built in. What assemble.sh asks of a folder of modules is a list of that.
-  kernel=$out/kernel
-  built=$(find "$BUILD_DIR" -mindepth 1 -maxdepth 1 -name 'linux-[0-9]*' -o -maxdepth 1 -name linux-custom | head -n1)
-  name=$(cat "$built/include/config/kernel.release")
-  rm -rf "$kernel"
-  mkdir -p "$kernel/boot" "$kernel/usr/lib/modules/$name"
-  cp "$images"/*Image "$kernel/boot/vmlinuz-$name"
-  cp "$built/modules.builtin" "$built/modules.builtin.modinfo" "$kernel/usr/lib/modules/$name/"
-  : > "$kernel/usr/lib/modules/$name/modules.order"
-fi
+if [ "${3:-}" = with-mender ]; then finish+=(--mender="$("$image/mender/build.sh" | tail -n1)"); fi
+# Everything is built into the kernel. What assemble.sh asks of a folder of modules is a list of that.
+kernel=$out/kernel
+built=$(find "$BUILD_DIR" -mindepth 1 -maxdepth 1 -name 'linux-[0-9]*' -o -maxdepth 1 -name linux-custom | head -n1)
+name=$(cat "$built/include/config/kernel.release")
+rm -rf "$kernel"
+mkdir -p "$kernel/boot" "$kernel/usr/lib/modules/$name"
+cp "$images"/*Image "$kernel/boot/vmlinuz-$name"
+cp "$built/modules.builtin" "$built/modules.builtin.modinfo" "$kernel/usr/lib/modules/$name/"
+: > "$kernel/usr/lib/modules/$name/modules.order"
 "$image/finish-tree.sh" "${finish[@]}"
 # shellcheck disable=SC2086
 "$image/sbom.sh" --install --tree="$tree" --version="$version" ${DRIMBOX_SBOM:?from os-image/buildroot.sh}
