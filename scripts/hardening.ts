@@ -14,7 +14,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, lstatSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, writeFileSync, closeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ANSSI, OTHERWISE } from './hardening/anssi.ts'
 import { DEBIAN, OWN, explained, type Deviation, type Reason } from './hardening/deviations.ts'
@@ -32,6 +32,8 @@ const { values } = parseArgs({
     out: { type: 'string', default: join(project, 'docs/hardening.md') }
   }
 })
+// The builder binds it, from another working folder.
+if (values.tree !== undefined) values.tree = resolve(values.tree)
 const rootfs = join(project, 'appliance/rootfs')
 const units = join(rootfs, 'usr/lib/systemd/system')
 
