@@ -73,8 +73,8 @@ export const OWN: readonly Reason[] = [
     applies: named('RANDSTRUCT_FULL', 'GCC_PLUGIN_LATENT_ENTROPY', 'KSTACK_ERASE', 'KSTACK_ERASE_METRICS', 'KSTACK_ERASE_RUNTIME_DISABLE')
   },
   {
-    why: 'Used here: the C library (RSEQ), and each service\'s sandbox, which is made of namespaces and of filters in BPF that root alone may load.',
-    applies: ({ name }) => ['CONFIG_RSEQ', 'CONFIG_USER_NS', 'CONFIG_BPF_SYSCALL', 'user.max_user_namespaces'].includes(name)
+    why: 'Used here: the C library (RSEQ), systemd (KCMP), and each service\'s sandbox, which is made of namespaces and of filters in BPF that root alone may load.',
+    applies: ({ name }) => ['CONFIG_RSEQ', 'CONFIG_KCMP', 'CONFIG_USER_NS', 'CONFIG_BPF_SYSCALL', 'user.max_user_namespaces'].includes(name)
   },
   {
     why: 'Says nothing about a kernel that runs, or about this one: warnings while it is compiled; a lock of SMT siblings that a program must ask for; values of SELinux, and of later versions, which are fixed here; no modules to be switched off.',
