@@ -2,7 +2,7 @@
 # Refuses a root tree that breaks a rule of the appliance, naming every finding at once:
 #   a program or library whose shared library is missing; a script whose interpreter is missing;
 #   a unit that starts a missing program; a user or group that a unit, udev or tmpfiles names and nobody
-#   has made; set-uid files; files that everyone may write;
+#   has made, or that nobody of ours has declared; set-uid files; files that everyone may write;
 #   a shell for people, a package manager, an interpreter other than Node.
 #
 #   os-image/check-tree.sh DIR
@@ -75,6 +75,13 @@ missing() { # FILE WHAT
   names 'User|SocketUser' OWNER 4 | missing etc/passwd user
   names 'Group|SocketGroup|SupplementaryGroups' GROUP 5 | missing etc/group group
 } 2>/dev/null >> "$found" || true
+
+# Accounts are those of one file, whatever packages bring.
+for accounts in etc/passwd etc/group; do
+  [ ! -e $accounts ] || cut -d: -f1 $accounts | while read -r name; do
+    grep -qsE "^[ug] +$name( |\$)" usr/lib/sysusers.d/00-drimbox.conf || echo "not in sysusers.d: $name, in $accounts"
+  done
+done >> "$found"
 
 if [ -s "$found" ]; then
   echo "check-tree: the tree is refused:" >&2

@@ -77,8 +77,8 @@ export const OWN: readonly Reason[] = [
     applies: ({ name }) => ['CONFIG_RSEQ', 'CONFIG_KCMP', 'CONFIG_USER_NS', 'CONFIG_BPF_SYSCALL', 'user.max_user_namespaces'].includes(name)
   },
   {
-    why: 'Says nothing about a kernel that runs, or about this one: warnings while it is compiled; a lock of SMT siblings that a program must ask for; values of SELinux, and of later versions, which are fixed here; no modules to be switched off.',
-    applies: ({ name }) => ['CONFIG_WERROR', 'CONFIG_SCHED_CORE', 'CONFIG_LSM_MMAP_MIN_ADDR', 'CONFIG_HARDENED_USERCOPY_DEFAULT_ON', 'kernel.modules_disabled'].includes(name)
+    why: 'Says nothing about a kernel that runs, or about this one: warnings while it is compiled; a lock of SMT siblings that a program must ask for; values of SELinux, and of later versions, which are fixed here.',
+    applies: ({ name }) => ['CONFIG_WERROR', 'CONFIG_SCHED_CORE', 'CONFIG_LSM_MMAP_MIN_ADDR', 'CONFIG_HARDENED_USERCOPY_DEFAULT_ON'].includes(name)
   }
 ]
 

@@ -21,6 +21,7 @@ test('a root tree is checked', { skip: skipWithoutBuilder(), timeout: 300_000 },
   put('usr/lib/systemd/system/user@.service', '[Service]\nUser=%i\n')
   put('usr/lib/udev/rules.d/50-default.rules', 'KERNEL=="tpm0", OWNER="gateway", GROUP="tss"\n')
   put('usr/lib/tmpfiles.d/own.conf', 'd /run/a 0755 gateway tss -\nd /run/b - - - -\n# d /run/c 0755 nobody-at-all nobody-at-all\n')
+  put('usr/lib/sysusers.d/00-drimbox.conf', 'g tss 900 -\ng gateway 901 -\nu gateway 901:901 "gateway" /\n')
   put('etc/passwd', 'gateway:x:901:901::/:/usr/sbin/nologin\n')
   put('etc/group', 'gateway:x:901:\ntss:x:900:\n')
   put('usr/bin/dash', '')
@@ -39,6 +40,7 @@ test('a root tree is checked', { skip: skipWithoutBuilder(), timeout: 300_000 },
   put('usr/bin/tool', '#!/usr/bin/perl5\n', 0o755)
   put('usr/lib/systemd/system/lost.service', '[Service]\nExecStart=-/usr/bin/nowhere --now\n')
   put('usr/lib/systemd/system/lost.service.d/user.conf', '[Service]\nUser=unknown\nSupplementaryGroups=tss strangers\n')
+  put('etc/passwd', 'gateway:x:901:901::/:/usr/sbin/nologin\ngames:x:5:60::/:/usr/sbin/nologin\n')
   put('etc/udev/rules.d/60-disk.rules', 'SUBSYSTEM=="block", GROUP:="disk"\n')
   put('usr/lib/tmpfiles.d/other.conf', 'd /run/d 0755 tss other -\n')
   symlinkSync('/usr/lib/systemd/system/lost.service', join(tree, 'etc/systemd/system/multi-user.target.wants/lost.service'))
@@ -49,6 +51,7 @@ test('a root tree is checked', { skip: skipWithoutBuilder(), timeout: 300_000 },
   for (const finding of ['set-uid or set-gid: usr/bin/mighty', 'everyone may write: usr/bin/open', 'must not be here: usr/bin/perl',
     'interpreter missing: /usr/bin/perl5, wanted by usr/bin/tool', 'program missing: /usr/bin/nowhere, started by lost.service',
     'library missing: libc.so.6, wanted by usr/bin/program',
+    'not in sysusers.d: games, in etc/passwd',
     'no such user: unknown, named by usr/lib/systemd/system/lost.service.d/user.conf', 'no such group: strangers, named by usr/lib/systemd/system/lost.service.d/user.conf',
     'no such group: disk, named by etc/udev/rules.d/60-disk.rules', 'no such user: tss, named by usr/lib/tmpfiles.d/other.conf', 'no such group: other, named by usr/lib/tmpfiles.d/other.conf']) {
     t.match(error, finding, finding)
